@@ -1,0 +1,37 @@
+# scatterheal: heal X-ray scattering images with the Deep Image Prior.
+#
+#   frames -> masks -> fit -> scores -> pictures
+#
+# One scan is scans/<scan>.yaml and its image; one run is one combination of the grid in config.yaml.
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    scan="|".join(map(re.escape, SCANS)),
+    run="|".join(map(re.escape, RUNS)),
+
+
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/inpaint.smk"
+include: "workflow/rules/choose.smk"
+include: "workflow/rules/pictures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/summary.csv",
+        expand(f"{RESULTS}/{{scan}}/provenance.json", scan=SCANS),
+        expand(f"{RESULTS}/{{scan}}/mask_overlay.png", scan=SCANS),
+        expand(f"{RESULTS}/{{scan}}/contact_sheet.png", scan=SCANS),
+        expand(f"{RESULTS}/{{scan}}/evolution.png", scan=SCANS),
+        expand(f"{RESULTS}/{{scan}}/before_after.png", scan=SCANS),

@@ -1,0 +1,447 @@
+"""config.yaml and <scan>.yaml: their models, their checks, and the grid of runs.
+
+Every key of the two files is a field below; the JSON schemas in ``workflow/schemas`` are generated
+from these models (``python -m scatterheal.config``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from scatterheal.errors import ScanError
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMAS = ROOT / "workflow" / "schemas"
+PRESETS = ROOT / "workflow" / "presets"
+
+Box = tuple[int, int, int, int]
+Point = tuple[float, float]
+Range = tuple[int, int]
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Shape(Strict):
+    """One region of the cropped image, in its own pixels: exactly one of the three outlines."""
+
+    rectangle: Box | None = None
+    """[left, top, right, bottom]; right and bottom are the first pixels outside."""
+    polygon: Annotated[list[Point], Field(min_length=3)] | None = None
+    """[[x, y], ...], at least three corners, pixel centres at integers."""
+    circle: tuple[float, float, Annotated[float, Field(gt=0)]] | None = None
+    """[x, y, radius]"""
+    threshold: Annotated[float, Field(ge=0, le=255)] | None = None
+    """Only pixels whose grey level (0..255) is below this are missing; none: all of them."""
+
+    @model_validator(mode="after")
+    def _one_outline(self) -> Shape:
+        given = [k for k in ("rectangle", "polygon", "circle") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of rectangle, polygon, circle")
+        if self.rectangle and not (self.rectangle[0] < self.rectangle[2] and self.rectangle[1] < self.rectangle[3]):
+            raise ValueError("rectangle must be [left, top, right, bottom] with left < right, top < bottom")
+        return self
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the pixels that the outline reaches."""
+        if self.rectangle:
+            left, top, right, bottom = self.rectangle
+            return left, top, right - 1, bottom - 1
+        if self.circle:
+            x, y, radius = self.circle
+            return x - radius, y - radius, x + radius, y + radius
+        xs, ys = zip(*self.polygon, strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+Shapes = Annotated[
+    list[Shape],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, dict) else value,
+        json_schema_input_type=Shape | list[Shape],
+    ),
+]
+Lines = Literal["auto", "none"] | list[Range]
+
+
+class Stripes(Strict):
+    """Dark bars across the whole image (detector gaps seen in a figure)."""
+
+    horizontal: Lines = "auto"
+    """auto | none | [[first row, last row + 1], ...]"""
+    vertical: Lines = "auto"
+    """auto | none | [[first column, last column + 1], ...]"""
+    threshold: Annotated[float, Field(ge=0, le=255)] = 10
+    """A pixel counts as dark when its grey level (0..255) is not above this."""
+
+
+class Mask(Strict):
+    """What is missing in the image; the parts are multiplied, 1 = keep, 0 = missing."""
+
+    beamstop: Shapes = []
+    """One shape or a list of shapes; the paper's is a rectangle with a threshold."""
+    holder: Shapes = []
+    """One shape or a list of shapes; the paper's is a polygon."""
+    outside: Shapes = []
+    """Parts of the detector that saw no scattering (shadowed corners)."""
+    user: Shapes = []
+    """Anything else that is not the sample's scattering."""
+    stripes: Stripes = Stripes()
+    """Dark rows and columns across the whole image."""
+    file: Path | None = None
+    """A mask image (PNG, TIFF, EDF, NPY) of the cropped image's shape, beside this YAML or a path."""
+    mask_convention: Literal["zero_is_missing", "nonzero_is_missing"] | None = None
+    """What the mask file means; required with `file`, never guessed."""
+    allow_large_mask: bool = False
+    """Accept a mask that hides more than half of the image."""
+
+    @model_validator(mode="after")
+    def _file_has_convention(self) -> Mask:
+        if (self.file is None) != (self.mask_convention is None):
+            raise ValueError("file and mask_convention (zero_is_missing | nonzero_is_missing) go together")
+        return self
+
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Every shape with the name of its part, in the order in which they are drawn."""
+        return [(part, shape) for part in ("beamstop", "holder", "outside", "user") for shape in getattr(self, part)]
+
+
+class Colour(Strict):
+    """What the colours of a figure mean (written to crop.json beside the colour bar's own colours)."""
+
+    range: tuple[float, float] | None = None
+    """The values at the two ends of the colour bar."""
+    scale: Literal["linear", "log10"] = "linear"
+    """log10: the range is the decimal logarithm of counts."""
+
+
+class Scan(Strict):
+    """One scan: where its image is and what is missing in it."""
+
+    image: Path
+    """The image, beside this YAML or a path."""
+    kind: Literal["figure", "frame"]
+    """figure: a picture with axes and colours; frame: photon counts of a detector."""
+    crop: Literal["auto"] | Box = "auto"
+    """auto: the plot area of a figure, the whole frame; or [left, top, right, bottom] in the file's pixels."""
+    colour: Colour | None = None
+    """Figures only: the meaning of the colour bar."""
+    detector: str | None = None
+    """Frames only: a pyFAI detector name (Pilatus2M, Eiger4M, ...); its gaps are missing."""
+    centre: Literal["auto"] | Point = "auto"
+    """The beam centre [x, y] in pixels of the cropped image; written to the results as it is given."""
+    truth: Path | None = None
+    """Simulated scans only: the image without holes and noise, to score the healed pixels against."""
+    mask: Mask = Mask()
+
+    @model_validator(mode="after")
+    def _keys_fit_kind(self) -> Scan:
+        if self.kind == "figure" and self.detector:
+            raise ValueError("detector is for frames; leave it out of a figure")
+        if self.kind == "frame" and self.colour:
+            raise ValueError("colour is for figures; leave it out of a frame")
+        if self.crop != "auto" and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
+            raise ValueError("crop must be [left, top, right, bottom] with left < right, top < bottom")
+        return self
+
+
+class Fit(Strict):
+    """The hyperparameters of one run. Any of them, but `device`, may be an axis of the grid."""
+
+    network: Literal["vase", "kate", "library"] = "vase"
+    """vase: the paper's (no skips); kate: with skips; library: 16-32-64-128-128 channels."""
+    input: Literal["meshgrid", "noise"] | None = None
+    """What the network is fed; none: the network's own (vase: meshgrid, the others: noise)."""
+    channels: Annotated[int, Field(ge=4, le=512)] = 128
+    """Width of the widest level; the others keep their ratio to it."""
+    lr: Annotated[float, Field(gt=0)] = 0.01
+    """Adam's learning rate."""
+    param_noise: bool = False
+    """Add normal noise to each convolution's weights, std = their own std / 50, every iteration."""
+    reg_noise_std: Annotated[float, Field(ge=0)] = 0.03
+    """Standard deviation of the normal noise added to the input, every iteration; 0: none."""
+    iterations: Annotated[int, Field(ge=1)] = 6000
+    """Training steps."""
+    snapshot_every: Annotated[int, Field(ge=1)] = 1500
+    """Every so many iterations the output is saved as an image."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the weights, the input and every noise."""
+    max_side: Annotated[int, Field(ge=16)] | None = 282
+    """Longest side of the image that is fitted, in pixels; none: the file's own size."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: convolutions in 16 bits, twice as fast where the processor has them (AVX512-BF16, AMX, GPUs)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: CUDA where there is one. Not part of a run's identity: changing it reruns nothing."""
+
+
+AXES = tuple(name for name in Fit.model_fields if name != "device")
+
+
+class Config(Strict):
+    """One run of the pipeline."""
+
+    scans: str | list[str] = "scans"
+    """A folder of <scan>.yaml files, or a list of such files."""
+    results: str = "results"
+    """The folder that receives everything."""
+    preset: Literal["paper"] = "paper"
+    """workflow/presets/<preset>.yaml fills `grid` where it is not given, and every key of `fit` that is not."""
+    grid: dict[Literal[AXES], Annotated[list[Any], Field(min_length=1)]] | None = None  # type: ignore[valid-type]
+    """Every combination of these values is a run; any key of `fit` but device may be an axis."""
+    fit: Fit = Fit()
+    """Hyperparameters that all runs share."""
+
+
+def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config:
+    """Validate what Snakemake read from config.yaml (and from --config), filled up by the preset.
+
+    Parameters
+    ----------
+    raw : dict
+        The merged configuration.
+    path : path
+        The file that messages name.
+
+    Returns
+    -------
+    Config
+        With `grid` set and every key of `fit` explicit.
+
+    Raises
+    ------
+    ScanError
+        One line: file, key and remedy.
+
+    Examples
+    --------
+    >>> read_config({"grid": {"lr": [0.1]}, "fit": {"iterations": 5}}).fit.snapshot_every
+    1500
+    """
+    config = _validated(Config, raw, path)
+    preset = yaml.safe_load((PRESETS / f"{config.preset}.yaml").read_text())
+    grid = preset["grid"] if config.grid is None else config.grid
+    fit = _validated(Fit, {**preset["fit"], **(raw.get("fit") or {})}, path, "fit")
+    return config.model_copy(update={"grid": grid, "fit": fit})
+
+
+def read_scan(path: Path) -> Scan:
+    """Read and validate one <scan>.yaml; its relative paths become relative to the working folder.
+
+    Parameters
+    ----------
+    path : Path
+        The YAML file.
+
+    Raises
+    ------
+    ScanError
+        One line: unreadable YAML, unknown key, wrong type, missing or empty image.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ScanError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except yaml.YAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        raise ScanError(f"{path}: not valid YAML{line}; correct the syntax there") from error
+    scan = _validated(Scan, raw if raw is not None else {}, path)
+    files = {"image": scan.image, "truth": scan.truth, "mask.file": scan.mask.file}
+    for key, file in files.items():
+        if file is None:
+            continue
+        if not (path.parent / file).is_file():
+            raise ScanError(f"{path}: {key}: there is no file {path.parent / file}; correct the name or add the file")
+        if (path.parent / file).stat().st_size == 0:
+            raise ScanError(f"{path}: {key}: {path.parent / file} is empty (0 bytes); copy it here again")
+    mask = scan.mask.model_copy(update={"file": scan.mask.file and path.parent / scan.mask.file})
+    return scan.model_copy(
+        update={
+            "image": path.parent / scan.image,
+            "truth": scan.truth and path.parent / scan.truth,
+            "mask": mask,
+        }
+    )
+
+
+def scan_files(scans: str | list[str], path: Path | str = "config.yaml") -> dict[str, Path]:
+    """The YAML file of every scan, by the scan's name: the file's name without its ending.
+
+    Parameters
+    ----------
+    scans : str or list of str
+        A folder of <scan>.yaml files, or the files.
+    path : path
+        The configuration file that messages name.
+
+    Raises
+    ------
+    ScanError
+        The folder holds none, two have one name, or a name has characters that paths do not like.
+    """
+    if isinstance(scans, str):
+        files = sorted(Path(scans).glob("*.yaml"))
+        if not files:
+            raise ScanError(f"{path}: scans: no <scan>.yaml in the folder {scans!r}; add one or name another folder")
+    else:
+        files = [Path(scan) for scan in scans]
+    named: dict[str, Path] = {}
+    for file in files:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", file.stem):
+            raise ScanError(f"{file}: use only letters, digits, _ . - in the file's name; rename it")
+        if file.stem in named:
+            raise ScanError(f"{path}: scans: two files are called {file.stem}; rename one")
+        named[file.stem] = file
+    return named
+
+
+def read_scans(files: dict[str, Path]) -> dict[str, Scan]:
+    """Read every scan's YAML.
+
+    Raises
+    ------
+    ScanError
+        One line for every scan that cannot be used.
+    """
+    found: dict[str, Scan] = {}
+    problems = []
+    for name, file in files.items():
+        try:
+            found[name] = read_scan(file)
+        except ScanError as error:
+            problems.append(str(error))
+    if problems:
+        raise ScanError("\n".join(problems))
+    return found
+
+
+def check_geometry(mask: Mask, size: tuple[int, int]) -> None:
+    """Refuse shapes and stripes that reach outside the cropped image.
+
+    Parameters
+    ----------
+    mask : Mask
+        The geometry, in pixels of the cropped image.
+    size : (width, height)
+        Of the cropped image, pixels.
+
+    Raises
+    ------
+    ScanError
+        One line with the key and the reach.
+
+    Examples
+    --------
+    >>> check_geometry(Mask(holder={"circle": [5, 5, 2]}), (8, 8))
+    >>> check_geometry(Mask(holder={"circle": [5, 5, 4]}), (8, 8))
+    Traceback (most recent call last):
+    scatterheal.errors.ScanError: mask.holder: it reaches from (1, 1) to (9, 9), outside the cropped image of 8 x 8 pixels; correct it
+    """
+    width, height = size
+    for part, shape in mask.shapes():
+        left, top, right, bottom = shape.bounds()
+        # A corner on the outer edge of a pixel, half a pixel out, is still on the image.
+        if left < -0.5 or top < -0.5 or right > width - 0.5 or bottom > height - 0.5:
+            raise ScanError(
+                f"mask.{part}: it reaches from ({left:g}, {top:g}) to ({right:g}, {bottom:g}), "
+                f"outside the cropped image of {width} x {height} pixels; correct it"
+            )
+    for part, length in (("horizontal", height), ("vertical", width)):
+        lines = getattr(mask.stripes, part)
+        for first, last in lines if isinstance(lines, list) else []:
+            if not 0 <= first < last <= length:
+                raise ScanError(f"mask.stripes.{part}: [{first}, {last}] is not within 0..{length}; correct it")
+
+
+def runs_of(config: Config, path: Path | str = "config.yaml") -> dict[str, dict[str, Any]]:
+    """Every combination of the grid: the run's name and all of its hyperparameters.
+
+    The name holds the axes alone, sorted, so that another value, another order of the axes or a new
+    default leaves the names of the existing runs as they are.
+
+    Raises
+    ------
+    ScanError
+        One line for a value that its key does not take, or one that is given twice.
+
+    Examples
+    --------
+    >>> config = read_config({"grid": {"lr": [0.01, 0.1], "param_noise": [False]}})
+    >>> list(runs_of(config))
+    ['lr-0.01_param_noise-false', 'lr-0.1_param_noise-false']
+    """
+    axes = sorted(config.grid or {})
+    runs: dict[str, dict[str, Any]] = {}
+    for values in itertools.product(*(config.grid[axis] for axis in axes)):
+        chosen = dict(zip(axes, values, strict=True))
+        fit = _validated(Fit, {**config.fit.model_dump(), **chosen}, path, "grid").model_dump(exclude={"device"})
+        run = "_".join(f"{axis}-{spelled(fit[axis])}" for axis in axes) or "run"
+        if run in runs:
+            raise ScanError(f"{path}: grid: the run {run} comes up twice; remove the repeated value")
+        runs[run] = fit
+    return runs
+
+
+def spelled(value: Any) -> str:
+    """A hyperparameter's value as it stands in a run's name."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = "") -> Any:
+    """The model, or the first problem as one line: file, key, what is wrong, what is expected."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        problem = error.errors()[0]
+    keys, holder, field = [under] if under else [], model, None
+    for part in problem["loc"]:
+        if isinstance(part, int):
+            keys.append(str(part))
+        elif part in holder.model_fields:
+            field = holder.model_fields[part]
+            keys.append(part)
+            holder = _model_inside(field.annotation) or holder
+        elif problem["type"] == "extra_forbidden":
+            known = ", ".join(holder.model_fields)
+            raise ScanError(f"{path}: {'.'.join([*keys, str(part)])}: unknown key; remove it, or use one of: {known}")
+    where = f"{path}: {'.'.join(keys)}" if keys else str(path)
+    if problem["type"] == "missing":
+        raise ScanError(f"{where}: missing; add it: {' '.join(field.description.split())}")
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    value = problem["input"]
+    given = f" (it is {value!r})" if isinstance(value, str | int | float) else ""
+    expected = f"; expected: {' '.join(field.description.split())}" if field and field.description else ""
+    raise ScanError(f"{where}: {message}{given}{expected}")
+
+
+def _model_inside(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation such as ``Mask`` or ``list[Shape]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_inside(part))), None)
+
+
+def schemas() -> dict[str, str]:
+    """The JSON schema of each file, for editors, by the schema's file name."""
+    return {
+        f"{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
+        for name, model in (("config", Config), ("scan", Scan))
+    }
+
+
+if __name__ == "__main__":
+    for name, text in schemas().items():
+        (SCHEMAS / name).write_text(text)

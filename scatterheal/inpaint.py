@@ -1,0 +1,119 @@
+"""One run on one scan, from its pixels to its healed image and its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scatterheal import fit, holdout, working
+from scatterheal.errors import ScanError
+from scatterheal.grayscale import from_unit, to_unit, top_count
+
+
+class Inpainted(NamedTuple):
+    """What a run leaves behind, at the scan's own resolution."""
+
+    healed: NDArray
+    """The scan with its missing pixels taken from the network; type and valid values as in the scan."""
+    model: NDArray[np.float32]
+    """The network's own image: counts, or colours 0..255."""
+    snapshots: dict[int, NDArray[np.float32]]
+    """The network's image after 0, k, 2k, ... iterations, at the working size."""
+    losses: NDArray[np.float32]
+    """The training loss of every iteration."""
+    metrics: dict[str, Any]
+    """Scores; hidden_mse is the one to choose by."""
+
+
+def inpaint(
+    image: NDArray,
+    missing: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
+    hyperparameters: Mapping[str, Any],
+    device: torch.device,
+    truth: NDArray | None = None,
+) -> Inpainted:
+    """Heal a scan with one set of hyperparameters, and score it on the hidden pixels.
+
+    Parameters
+    ----------
+    image : uint8 array (height, width, 3) or float32 array (height, width)
+        Colours of a figure, or counts.
+    missing : bool array (height, width)
+        The holes.
+    hidden : bool array (height, width)
+        Valid pixels that the training does not see.
+    hyperparameters : mapping
+        Every field of `scatterheal.config.Fit` but device.
+    device : torch.device
+        Where to train.
+    truth : array like image, optional
+        The scan without holes and noise, where it is known.
+
+    Returns
+    -------
+    Inpainted
+
+    Raises
+    ------
+    ScanError
+        max_side is so small that no known pixel is left.
+    """
+    top = top_count(image, ~missing)
+    size = working.working_size(missing.shape, hyperparameters["max_side"])
+    small = to_unit(working.shrink(image, size), top)
+    known = ~working.shrink_missing(missing | hidden, size)
+    if not known.any():
+        raise ScanError(
+            f"fit.max_side: at {hyperparameters['max_side']} pixels every pixel touches a hole; use a larger one"
+        )
+    fitted = fit.fit(small, known, hyperparameters, device)
+
+    unit = to_unit(image, top)
+    paintings = {**fitted.snapshots, len(fitted.losses): fitted.painted}
+    scores = {
+        iteration: holdout.score(working.enlarge(painted, missing.shape), unit, ~(missing | hidden), hidden)
+        for iteration, painted in paintings.items()
+    }
+    metrics = {
+        **scores[len(fitted.losses)]._asdict(),
+        "hidden_pixels": int(hidden.sum()),
+        "hidden_mse_after": {iteration: scores[iteration].hidden_mse for iteration in fitted.snapshots},
+    }
+    painted = working.enlarge(fitted.painted, missing.shape)
+    if truth is not None:
+        metrics["truth_mse"] = float(np.mean((painted - to_unit(truth, top))[missing] ** 2))
+    model = from_unit(painted, top)
+    return Inpainted(
+        healed=overlay(image, missing, model),
+        model=model,
+        snapshots={iteration: from_unit(small, top) for iteration, small in fitted.snapshots.items()},
+        losses=fitted.losses,
+        metrics=metrics,
+    )
+
+
+def overlay(image: NDArray, missing: NDArray[np.bool_], model: NDArray[np.float32]) -> NDArray:
+    """The known pixels of the scan, bit by bit, and only the missing ones from the network.
+
+    Parameters
+    ----------
+    image : uint8 array (height, width, 3) or float32 array (height, width)
+    missing : bool array (height, width)
+    model : float32 array like image
+
+    Examples
+    --------
+    >>> overlay(np.uint8([[[7, 8, 9], [0, 0, 0]]]), np.array([[False, True]]), np.float32([[[1, 1, 1], [2.6, 3, 300]]])).tolist()
+    [[[7, 8, 9], [3, 3, 255]]]
+    """
+    healed = image.copy()
+    values = model[missing]
+    if image.dtype == np.uint8:
+        values = np.clip(np.round(values), 0, 255)
+    healed[missing] = values.astype(image.dtype)
+    return healed

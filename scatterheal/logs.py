@@ -1,0 +1,41 @@
+"""Where a job's words go: its log file, and for what matters the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from scatterheal.errors import ScanError
+
+
+def begin(path: str, about: str) -> logging.Logger:
+    """Send log lines to a file, and end the job with one clear line where the input is at fault.
+
+    Parameters
+    ----------
+    path : str
+        The log file.
+    about : str
+        The YAML file that a message about bad input starts with.
+
+    Returns
+    -------
+    logging.Logger
+        The root logger, at level INFO.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format="%(message)s", force=True)
+    log = logging.getLogger()
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, ScanError):
+            log.error("%s: %s", about, error)
+            print(f"{about}: {error}", file=sys.stderr)
+        else:
+            log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
+            print(f"{about}: unexpected {kind.__name__}: {error} (see {path})", file=sys.stderr)
+
+    sys.excepthook = hook
+    return log

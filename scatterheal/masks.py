@@ -1,0 +1,277 @@
+"""From geometry to a reason-coded mask of what is missing in an image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.stats import poisson
+from skimage.draw import polygon2mask
+
+from scatterheal.errors import ScanError
+
+Missing = NDArray[np.bool_]
+
+
+# Why a pixel is missing: the bits of reasons.tif.
+REASONS = {
+    name: np.uint8(2**bit)
+    for bit, name in enumerate(("gap", "beamstop", "holder", "hot_or_dead", "stripe", "user", "outside"))
+}
+GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE = REASONS.values()
+
+
+# A row that holds less than this share of its neighbourhood's median may belong to a stripe.
+DARK_SHARE = 0.02
+# A stripe's edges are judged on this many rows inside and outside of it.
+EDGE_ROWS = 10
+# Chance that noise alone makes one stripe somewhere in an image.
+FALSE_ALARM = 0.01
+# Chance that one edge of a stripe may have of being noise.
+ONE_EDGE = 1e-3
+
+
+def find_reasons(
+    image: NDArray,
+    grey: NDArray[np.float32],
+    mask: dict[str, Any],
+    detector: str | None = None,
+    missing_in_file: Missing | None = None,
+) -> NDArray[np.uint8]:
+    """Why each pixel is missing.
+
+    Parameters
+    ----------
+    image : uint8 array (height, width, 3) or float32 array (height, width)
+        Colours, or counts (negative: the detector's code for no measurement).
+    grey : float32 array (height, width)
+        Grey levels 0..255, the basis of every threshold.
+    mask : dict
+        The `mask` part of a scan's YAML, validated: parts beamstop, holder, outside, user (lists of
+        shapes) and stripes.
+    detector : str, optional
+        pyFAI's name of the detector whose module gaps are missing.
+    missing_in_file : bool array (height, width), optional
+        From a mask file, True where missing.
+
+    Returns
+    -------
+    reasons : uint8 array (height, width)
+        0 where the pixel is valid, else a sum of the bits above.
+
+    Raises
+    ------
+    ScanError
+        Unknown detector, or a detector or mask file of another shape than the image.
+
+    Examples
+    --------
+    >>> grey = np.full((4, 4), 200, np.float32)
+    >>> stripes = {"horizontal": "none", "vertical": [[0, 1]], "threshold": 10}
+    >>> mask = {"beamstop": [{"rectangle": [2, 2, 4, 4]}], "stripes": stripes}
+    >>> find_reasons(np.ones((4, 4), np.float32), grey, mask).tolist()
+    [[16, 0, 0, 0], [16, 0, 0, 0], [16, 0, 2, 2], [16, 0, 2, 2]]
+    """
+    shape = grey.shape
+    reasons = np.zeros(shape, np.uint8)
+    if image.ndim == 2:
+        if detector:
+            reasons[detector_gaps(detector, shape)] |= GAP
+        # Without a detector's geometry its codes still tell which pixels were not measured.
+        reasons[(image < 0) & (reasons == 0)] |= HOT_OR_DEAD if detector else GAP
+        reasons[~np.isfinite(image)] |= HOT_OR_DEAD
+        reasons[hot_pixels(image, reasons > 0)] |= HOT_OR_DEAD
+    for part in ("beamstop", "holder", "outside", "user"):
+        for outline in mask.get(part, []):
+            reasons[draw(outline, grey)] |= REASONS[part]
+    if missing_in_file is not None:
+        if missing_in_file.shape != shape:
+            raise ScanError(
+                f"mask.file: its shape {missing_in_file.shape} (rows, columns) is not the cropped image's {shape}; "
+                "draw it on results/<scan>/cropped.png"
+            )
+        reasons[missing_in_file] |= USER
+    stripes = mask["stripes"]
+    known = np.where(reasons > 0, 0, grey)
+    for lines, known_rows, reason_rows in (
+        (stripes["horizontal"], known, reasons),
+        (stripes["vertical"], known.T, reasons.T),
+    ):
+        if lines == "auto":
+            lines = find_stripes(known_rows, stripes["threshold"])
+        for first, last in [] if lines == "none" else lines:
+            # Gaps that the detector or its codes tell are no news.
+            if not reason_rows[first:last].all():
+                reason_rows[first:last] |= STRIPE
+    return reasons
+
+
+def check_share(reasons: NDArray[np.uint8], allow_large_mask: bool) -> None:
+    """Refuse a mask that hides nothing, everything, or (unless allowed) more than half of the image.
+
+    Raises
+    ------
+    ScanError
+        One line with the share that is missing.
+    """
+    share = float((reasons > 0).mean())
+    if share == 0:
+        raise ScanError("mask: it hides nothing, so there is nothing to heal; add a beamstop, holder or stripes")
+    if share == 1:
+        raise ScanError("mask: it hides the whole image; make its parts smaller or check mask_convention")
+    if share > 0.5 and not allow_large_mask:
+        raise ScanError(
+            f"mask: it hides {share:.0%} of the image; check mask_convention, or set allow_large_mask: true"
+        )
+
+
+def draw(outline: dict[str, Any], grey: NDArray[np.float32]) -> Missing:
+    """The pixels of one shape, those below its threshold where it has one.
+
+    Parameters
+    ----------
+    outline : dict
+        One of rectangle [left, top, right, bottom] (half-open), polygon [[x, y], ...], circle
+        [x, y, radius]; and threshold or None.
+    grey : float32 array (height, width)
+        Grey levels 0..255.
+
+    Examples
+    --------
+    >>> draw({"circle": [1, 1, 1]}, np.zeros((3, 4), np.float32)).astype(int).tolist()
+    [[0, 1, 0, 0], [1, 1, 1, 0], [0, 1, 0, 0]]
+    """
+    inside = np.zeros(grey.shape, bool)
+    if outline.get("rectangle"):
+        left, top, right, bottom = outline["rectangle"]
+        inside[top:bottom, left:right] = True
+    elif outline.get("polygon"):
+        inside = polygon2mask(grey.shape, [(y, x) for x, y in outline["polygon"]])
+    else:
+        x, y, radius = outline["circle"]
+        rows, columns = np.ogrid[: grey.shape[0], : grey.shape[1]]
+        inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+    threshold = outline.get("threshold")
+    return inside if threshold is None else inside & (grey < threshold)
+
+
+def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
+    """The gaps between the modules of a detector, from pyFAI's tables.
+
+    Raises
+    ------
+    ScanError
+        A name that pyFAI does not know, or a detector of another shape than the frame.
+    """
+    from pyFAI.detectors import Detector, detector_factory
+
+    try:
+        detector = detector_factory(name)
+    except RuntimeError as error:
+        close = sorted({key for key in Detector.registry if key[:4] == name.lower()[:4]})
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise ScanError(f"detector: pyFAI knows no {name!r}{hint or '; see its list of detectors'}") from error
+    if detector.shape != shape:
+        raise ScanError(
+            f"detector: {name} has {detector.shape} pixels (rows, columns), the frame {shape}; "
+            "name the right detector, or leave it out and use mask.stripes"
+        )
+    gaps = detector.calc_mask()
+    return np.zeros(shape, bool) if gaps is None else np.asarray(gaps) != 0
+
+
+def hot_pixels(counts: NDArray[np.float32], missing: Missing) -> Missing:
+    """Pixels far above what their neighbours allow, single or in clusters of up to five.
+
+    The reference is the sixth largest of the 24 neighbours in a 5 x 5 window, so that up to five hot
+    ones do not hide each other while a ring one pixel wide still lifts it; hot is 15 Poisson standard
+    deviations above that.
+
+    Parameters
+    ----------
+    counts : float32 array (height, width)
+        Photon counts.
+    missing : bool array (height, width)
+        Pixels that count as zero.
+
+    Examples
+    --------
+    >>> counts = np.ones((7, 7), np.float32); counts[3, 3] = 1048575
+    >>> np.argwhere(hot_pixels(counts, counts < 0)).tolist()
+    [[3, 3]]
+    """
+    known = np.where(missing, 0, counts)
+    neighbours = np.ones((5, 5), bool)
+    neighbours[2, 2] = False
+    reference = ndimage.rank_filter(known, rank=-6, footprint=neighbours, mode="mirror")
+    return ~missing & (known > reference + 15 * np.sqrt(reference + 1))
+
+
+def find_stripes(grey: NDArray[np.float32], threshold: float = 10) -> list[tuple[int, int]]:
+    """Runs of rows that hold next to nothing where their neighbours say they should.
+
+    A dark row alone proves nothing: in the empty margin of a zoomed-out scan most rows hold a few
+    counts and some none at all. A run of dark rows is a stripe when its edges are sharp: the rows just
+    outside make it improbable, by Poisson statistics of their lit pixels, that the rows just inside are
+    that dark by chance (1 % over the whole image for the two edges' mean, 0.1 % for each one), and it
+    is no wider than half of the neighbourhood that it is judged by. A margin fades out: no sharp edge.
+
+    Parameters
+    ----------
+    grey : float32 array (rows, columns)
+        Grey levels 0..255, 0 where a pixel is known to be missing; transpose it to look for columns.
+    threshold : float
+        A pixel is lit when its grey level is above this, and above a quarter of the usual level of the
+        rows round it (so that JPEG noise and antialiased edges stay dark beside a bright pattern).
+
+    Returns
+    -------
+    stripes : list of (first, last + 1)
+
+    Examples
+    --------
+    >>> grey = 50.0 + np.add.outer(np.arange(60), np.arange(40)); grey[20:25] = 0
+    >>> find_stripes(grey)
+    [(20, 25)]
+    >>> find_stripes(100.0 * np.tri(100, 40))  # a bright side that fades out into a margin
+    []
+    """
+    window = max(31, len(grey) // 8) | 1
+    level = ndimage.median_filter(np.median(grey, axis=1), window, mode="nearest")
+    lit = grey > np.maximum(threshold, level / 4)[:, None]
+    per_row = lit.sum(axis=1) / (_repeats(grey) * _repeats(grey.T))
+    usual = ndimage.median_filter(per_row, window, mode="nearest")
+    # Without any light nearby a row is neither dark nor lit: it tells nothing.
+    labels, count = ndimage.label((per_row <= DARK_SHARE * usual) & (usual > 0))
+    chance = math.log(FALSE_ALARM / len(lit))
+    stripes = []
+    for (run,) in ndimage.find_objects(labels, max_label=count):
+        first, last = run.start, run.stop
+        edges = [
+            (per_row[max(first - EDGE_ROWS, 0) : first], per_row[first : min(first + EDGE_ROWS, last)]),
+            (per_row[last : last + EDGE_ROWS], per_row[max(last - EDGE_ROWS, first) : last]),
+        ]
+        # A stripe that the image's border cuts has one edge only.
+        logs = [_log_chance(outside, inside) for outside, inside in edges if outside.size]
+        sharp = max(logs) < math.log(ONE_EDGE) and np.mean(logs) < chance
+        if sharp and last - first <= window // 2:
+            stripes.append((first, last))
+    return stripes
+
+
+def _log_chance(outside: NDArray[np.floating], inside: NDArray[np.floating]) -> float:
+    """Log of the chance that rows as lit as those outside an edge are as dark as those inside."""
+    return float(poisson.logcdf(inside.sum(), outside.mean() * inside.size))
+
+
+def _repeats(grey: NDArray[np.float32]) -> float:
+    """How often each row of the detector stands in the image: more than once in an enlarged figure.
+
+    Repeated rows are no independent evidence, so that their counts must not be added up.
+    """
+    rows = grey[grey.any(axis=1)]
+    repeated = (rows[1:] == rows[:-1]).all(axis=1).sum()
+    return max(len(rows), 1) / max(len(rows) - repeated, 1)

@@ -1,0 +1,285 @@
+"""Pictures for people: mask overlays, contact sheets, evolution strips, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import FuncNorm, ListedColormap, Normalize, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from scatterheal.config import spelled
+from scatterheal.frames import Rgb, replacing
+from scatterheal.grayscale import to_unit
+from scatterheal.masks import REASONS
+
+# Perceptually uniform, dark where there is nothing.
+COLOUR_MAP = "inferno"
+DOTS_PER_INCH = 120
+REASON_COLOURS = {
+    "gap": "#4c9be8",
+    "beamstop": "#e8584c",
+    "holder": "#f2a93b",
+    "hot_or_dead": "#e03fd8",
+    "stripe": "#57c785",
+    "user": "#b58df1",
+    "outside": "#9a9a9a",
+}
+
+
+class Tile(NamedTuple):
+    """One run on a contact sheet."""
+
+    row: str
+    """The value of the axis that makes the rows (the learning rate)."""
+    settings: str
+    """The values of the other axes, one to a line."""
+    rank: int
+    """1 is the best."""
+    hidden_mse: float
+    collapsed: bool
+    image: Rgb
+
+
+class Bar(NamedTuple):
+    """A figure's own colour bar."""
+
+    colours: Rgb
+    """From the low to the high end, (n, 3)."""
+    meaning: Mapping[str, Any] | None
+    """The `colour` part of the scan's YAML: range and scale."""
+
+
+def labels(hyperparameters: Mapping[str, Any], axes: Sequence[str]) -> tuple[str, str]:
+    """What a tile's row and its title say: the learning rate, and the other axes, one to a line.
+
+    Examples
+    --------
+    >>> labels({"lr": 0.01, "param_noise": False, "seed": 0}, ["lr", "param_noise"])
+    ('lr 0.01', 'param_noise false')
+    """
+    spelt = {axis: f"{axis} {spelled(hyperparameters[axis])}" for axis in axes}
+    return spelt.pop("lr", ""), "\n".join(spelt.values())
+
+
+def render(image: NDArray, top: float) -> Rgb:
+    """Colours to look at: a figure keeps its own, counts are shown on a logarithmic scale.
+
+    Parameters
+    ----------
+    image : uint8 or float32 array (height, width, 3) in 0..255, or float32 array (height, width)
+        Colours or counts.
+    top : float
+        The count that gets the brightest colour.
+
+    Examples
+    --------
+    >>> render(np.float32([[0, 50]]), top=50).tolist()
+    [[[0, 0, 3], [252, 254, 164]]]
+    """
+    if image.ndim == 3:
+        return np.clip(np.round(image), 0, 255).astype(np.uint8)
+    return colormaps[COLOUR_MAP](to_unit(image, top), bytes=True)[..., :3]
+
+
+def mask_overlay(
+    path: Path,
+    picture: Rgb,
+    reasons: NDArray[np.uint8],
+    hidden: NDArray[np.bool_],
+    centre: tuple[float, float] | None,
+    title: str,
+) -> None:
+    """Draw the mask over the scan, one colour a reason, with the hidden blocks outlined.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    picture : uint8 array (height, width, 3)
+        The cropped scan.
+    reasons : uint8 array (height, width)
+        Bits of `scatterheal.masks`.
+    hidden : bool array (height, width)
+        Valid pixels that no training sees.
+    centre : (x, y) or None
+        The beam centre.
+    title : str
+        Above the picture.
+    """
+    figure, (axes,) = _panels(1, picture.shape[:2], long_side=7.0, below=0.55)
+    blended = picture.astype(float)
+    patches = []
+    for name, bit in REASONS.items():
+        where = reasons & bit > 0
+        if where.any():
+            colour = REASON_COLOURS[name]
+            blended[where] = 0.25 * blended[where] + 0.75 * 255 * np.array(to_rgb(colour))
+            patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.1%}"))
+    axes.imshow(blended.astype(np.uint8), interpolation="nearest")
+    axes.contour(hidden, levels=[0.5], colors="white", linewidths=0.8)
+    patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
+    if centre is not None:
+        axes.plot(*centre, "+", color="white", markersize=12, markeredgewidth=1.5)
+    axes.set_title(f"{title}: {(reasons > 0).mean():.1%} missing", fontsize=11)
+    figure.legend(handles=patches, loc="lower center", ncols=4, fontsize=8, frameon=False)
+    _save(figure, path)
+
+
+def contact_sheet(path: Path, tiles: Sequence[Tile], title: str) -> None:
+    """Draw every run: one row a learning rate, the best row on top and in each row the best run first.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    tiles : sequence of Tile
+        All runs.
+    title : str
+        Above the sheet.
+    """
+    ordered = sorted(tiles, key=lambda tile: tile.rank)
+    rows = list(dict.fromkeys(tile.row for tile in ordered))
+    longest = max(sum(tile.row == row for tile in ordered) for row in rows)
+    height, width = tiles[0].image.shape[:2]
+    wide = 2.3
+    high = wide * height / width
+    lines = 1 + max(tile.settings.count("\n") + 1 for tile in tiles)
+    label = 0.16 * lines + 0.1
+    size = (wide * longest + 0.5, (high + label) * len(rows) + 0.4)
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, y=1 - 0.08 / size[1], va="top", fontsize=11)
+    for tile in ordered:
+        row = rows.index(tile.row)
+        column = sum(other.row == tile.row for other in ordered[: ordered.index(tile)])
+        left, below = 0.45 + wide * column, size[1] - 0.35 - (high + label) * (row + 1)
+        axes = figure.add_axes((left / size[0], below / size[1], (wide - 0.1) / size[0], high / size[1]))
+        _show(axes, tile.image)
+        best = tile.rank == 1
+        score = "collapsed" if tile.collapsed else f"hidden MSE {tile.hidden_mse:.5f}"
+        axes.set_title(
+            f"#{tile.rank}  {score}\n{tile.settings}".rstrip(),
+            fontsize=7.5,
+            color="#0a7a35" if best else "#888888" if tile.collapsed else "black",
+            fontweight="bold" if best else "normal",
+            pad=3,
+        )
+        for edge in axes.spines.values():
+            edge.set(visible=best, color="#0fa34a", linewidth=3)
+        if column == 0:
+            axes.set_ylabel(tile.row, fontsize=9)
+    _save(figure, path)
+
+
+def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb, title: str) -> None:
+    """Draw how the best run's image came to be (the report's Figure 8).
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    snapshots : sequence of (iteration, hidden MSE, image)
+        In order.
+    scan : uint8 array (height, width, 3)
+        The scan with its holes, drawn first.
+    title : str
+        Above the strip.
+    """
+    figure, panels = _panels(len(snapshots) + 1, scan.shape[:2], long_side=3.0, above=0.65)
+    figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
+    _show(panels[0], scan)
+    panels[0].set_title("scan", fontsize=9)
+    for axes, (iteration, hidden_mse, image) in zip(panels[1:], snapshots, strict=True):
+        _show(axes, image)
+        axes.set_title(f"iteration {iteration}\nhidden MSE {hidden_mse:.5f}", fontsize=9)
+    _save(figure, path)
+
+
+def before_after(
+    path: Path,
+    panels: Sequence[tuple[str, Rgb]],
+    title: str,
+    scale: float | Bar | None,
+) -> None:
+    """Draw the scan, its mask and its healing side by side (the report's Figure 6).
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    panels : sequence of (name, uint8 array (height, width, 3))
+        Scan, mask, healed and, where it is known, truth.
+    title : str
+        Above the panels.
+    scale : float, Bar or None
+        The colour bar: the count of the brightest colour, a figure's own bar, or none.
+    """
+    figure, axes = _panels(len(panels), panels[0][1].shape[:2], long_side=4.2, above=0.5, right=0.9)
+    figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
+    for area, (name, image) in zip(axes, panels, strict=True):
+        _show(area, image)
+        area.set_title(name, fontsize=9)
+    if scale is not None:
+        last, wide = axes[-1].get_position(), figure.get_figwidth()
+        beside = figure.add_axes((last.x1 + 0.1 / wide, last.y0, 0.12 / wide, last.height))
+        _draw_bar(figure, beside, scale)
+    _save(figure, path)
+
+
+def _draw_bar(figure: Figure, beside: Axes, scale: float | Bar) -> None:
+    if isinstance(scale, Bar):
+        meaning = scale.meaning or {}
+        norm = Normalize(*(meaning.get("range") or (0, 1)))
+        bar = figure.colorbar(ScalarMappable(norm, ListedColormap(scale.colours / 255)), cax=beside)
+        if meaning.get("range") is None:
+            bar.set_ticks([])
+        bar.set_label("log10 counts" if meaning.get("scale") == "log10" else "the figure's colours", fontsize=8)
+    else:
+        norm = FuncNorm((lambda n: np.log1p(np.maximum(n, 0)), np.expm1), vmin=0, vmax=scale)
+        bar = figure.colorbar(ScalarMappable(norm, COLOUR_MAP), cax=beside)
+        ticks = [0, *(step * 10**decade for decade in range(8) for step in (1, 2, 5))]
+        ticks = [n for n in ticks if n <= scale]
+        bar.set_ticks(ticks, labels=[f"{n:,}" for n in ticks])
+        bar.minorticks_off()
+        bar.set_label("counts", fontsize=8)
+    beside.tick_params(labelsize=7)
+
+
+def _panels(
+    count: int, shape: tuple[int, int], long_side: float, above: float = 0.4, below: float = 0.1, right: float = 0.1
+) -> tuple[Figure, list[Axes]]:
+    """Equal axes side by side, each as large as its image needs (inches)."""
+    height, width = (long_side * side / max(shape) for side in shape)
+    gap = 0.1
+    size = (count * (width + gap) + right, height + above + below)
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
+    FigureCanvasAgg(figure)
+    axes = [
+        figure.add_axes(((gap + k * (width + gap)) / size[0], below / size[1], width / size[0], height / size[1]))
+        for k in range(count)
+    ]
+    for area in axes:
+        area.set_xticks([])
+        area.set_yticks([])
+    return figure, axes
+
+
+def _show(axes: Axes, image: Rgb) -> None:
+    axes.imshow(image, interpolation="antialiased")
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as part:
+        # Without the date and version that matplotlib writes into a PNG, the same run gives the same bytes.
+        figure.savefig(part, metadata={"Software": None})

@@ -1,0 +1,27 @@
+"""Draw a scan, its mask and its healed image side by side."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from scatterheal import frames, grayscale, logs, pictures
+
+scan = snakemake.params.scan
+logs.begin(snakemake.log[0], scan["file"])
+
+image = frames.read_tiff(Path(snakemake.input.image))
+top = grayscale.top_count(image)
+mask = frames.read_png(Path(snakemake.input.mask))
+panels = [
+    ("scan", pictures.render(image, top)),
+    ("mask (white = keep)", np.repeat(mask[..., None], 3, axis=2)),
+    ("healed", pictures.render(frames.read_tiff(Path(snakemake.input.healed)), top)),
+]
+if snakemake.input.get("truth"):
+    panels.append(("truth", pictures.render(frames.read_tiff(Path(snakemake.input.truth)), top)))
+scale = top
+if image.ndim == 3:
+    colours = json.loads(Path(snakemake.input.found).read_text())["colour_bar"]
+    scale = colours and pictures.Bar(np.uint8(colours), scan["colour"])
+pictures.before_after(Path(snakemake.output.panel), panels, snakemake.wildcards.scan, scale)

@@ -1,0 +1,21 @@
+"""Draw how the image of a scan's best run came to be."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from scatterheal import frames, logs, pictures
+
+logs.begin(snakemake.log[0], snakemake.wildcards.scan)
+
+best = pd.read_csv(snakemake.input.ranking).run[0]
+chosen = snakemake.params.runs.index(best)
+after = json.loads(Path(snakemake.input.metrics[chosen]).read_text())["hidden_mse_after"]
+folder = Path(snakemake.input.snapshots[chosen])
+snapshots = [
+    (int(iteration), hidden_mse, frames.read_png(folder / f"{int(iteration):06d}.png"))
+    for iteration, hidden_mse in after.items()
+]
+scan = frames.read_png(Path(snakemake.input.picture))
+pictures.evolution(Path(snakemake.output.strip), snapshots, scan, f"{snakemake.wildcards.scan}: {best}")

@@ -1,0 +1,12 @@
+"""Turn a cropped scan into grey levels 0..255, the basis of the mask's thresholds."""
+
+from pathlib import Path
+
+from scatterheal import frames, grayscale, logs
+
+log = logs.begin(snakemake.log[0], snakemake.params.scan["file"])
+
+image = frames.read_tiff(Path(snakemake.input.image))
+if image.ndim == 3:
+    log.info("grey levels are the luminance of the colours: not monotone in intensity for maps like jet")
+frames.write_tiff(Path(snakemake.output.intensity), grayscale.grey_levels(image))

@@ -1,0 +1,33 @@
+"""Give a scan the healed image of its best run, with where it comes from."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from scatterheal import frames, grayscale, logs, pictures, provenance
+
+scan = snakemake.params.scan
+log = logs.begin(snakemake.log[0], scan["file"])
+
+ranking = pd.read_csv(snakemake.input.ranking)
+best = ranking.run[0]
+chosen = snakemake.params.runs.index(best)
+for name in ("healed", "model"):
+    with frames.replacing(Path(snakemake.output[name])) as part:
+        shutil.copyfile(snakemake.input[name][chosen], part)
+log.info("healed by %s", best)
+
+healed = frames.read_tiff(Path(snakemake.output.healed))
+reasons = frames.read_tiff(Path(snakemake.input.reasons))
+image = frames.read_tiff(Path(snakemake.input.image))
+frames.write_png(Path(snakemake.output.picture), pictures.render(healed, grayscale.top_count(image)))
+record = provenance.record(
+    source=Path(snakemake.input.source),
+    scan=scan,
+    reasons=reasons,
+    run=json.loads(Path(snakemake.input.run[chosen]).read_text()),
+    metrics=json.loads(Path(snakemake.input.metrics[chosen]).read_text()),
+)
+Path(snakemake.output.provenance).write_text(json.dumps(record, indent=2) + "\n")

@@ -1,0 +1,22 @@
+"""Build the reason-coded mask of what is missing in a scan, and draw it over the scan."""
+
+from pathlib import Path
+
+from scatterheal import frames, logs, masks
+from scatterheal.config import Mask, check_geometry
+
+scan = snakemake.params.scan
+log = logs.begin(snakemake.log[0], scan["file"])
+
+image = frames.read_tiff(Path(snakemake.input.image))
+grey = frames.read_tiff(Path(snakemake.input.intensity))
+check_geometry(Mask.model_validate(scan["mask"]), (grey.shape[1], grey.shape[0]))
+from_file = snakemake.input.get("mask_file")
+missing_in_file = frames.read_mask(Path(from_file), scan["mask"]["mask_convention"]) if from_file else None
+
+reasons = masks.find_reasons(image, grey, scan["mask"], scan["detector"], missing_in_file)
+masks.check_share(reasons, scan["mask"]["allow_large_mask"])
+log.info("%.2f %% of the image is missing", 100 * (reasons > 0).mean())
+
+frames.write_tiff(Path(snakemake.output.reasons), reasons)
+frames.write_png(Path(snakemake.output.mask), ((reasons == 0) * 255).astype("uint8"))

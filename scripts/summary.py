@@ -1,0 +1,16 @@
+"""One line a scan: its best run and scores."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from scatterheal import frames, logs
+
+logs.begin(snakemake.log[0], "summary")
+
+scans = snakemake.params.scans
+best = [pd.read_csv(file).iloc[[0]] for file in snakemake.input.rankings]
+table = pd.concat(best, ignore_index=True).drop(columns="rank")
+table.insert(0, "scan", scans)
+with frames.replacing(Path(snakemake.output.summary)) as part:
+    table.to_csv(part, index=False)

@@ -1,0 +1,13 @@
+"""Cut the truth of a simulated scan to the same box as the scan."""
+
+import json
+from pathlib import Path
+
+from scatterheal import figures, frames, logs
+
+scan = snakemake.params.scan
+logs.begin(snakemake.log[0], scan["file"])
+
+box = json.loads(Path(snakemake.input.found).read_text())["box"]
+truth = figures.crop_scan(Path(snakemake.input.truth), scan["kind"], tuple(box.values()))
+frames.write_tiff(Path(snakemake.output.truth), truth.image)

@@ -1,0 +1,209 @@
+"""The training loop: an oracle written out in full, reproducibility, and what it must not look at."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scatterheal import network
+from scatterheal.config import Fit
+from scatterheal.errors import ScanError
+from scatterheal.fit import choose_device, fit
+
+CPU = torch.device("cpu")
+
+
+def hyperparameters(**changed):
+    return Fit(**{"iterations": 20, "snapshot_every": 10, **changed}).model_dump(exclude={"device"})
+
+
+def scan(height=40, width=50, channels=3, seed=3):
+    image = np.random.default_rng(seed).random((height, width, channels), dtype=np.float32)
+    valid = np.ones((height, width), bool)
+    valid[12:16] = False
+    return image, valid
+
+
+def reference_vase_losses(image, valid, lr, reg_noise_std, param_noise, seed, iterations):
+    """The report's network and training, written out without any of our modules.
+
+    Weights are drawn in the order in which the package builds its layers, noise in the order of the
+    seven steps. The memory layout is the package's: Adam's first steps follow the sign of each
+    gradient, so that float32 rounding of another layout grows to 1e-3 within two iterations (in
+    float64 all layouts agree to 1e-9).
+    """
+    torch.manual_seed(seed)
+
+    def weights(fed, width, kernel):
+        layer = nn.Conv2d(fed, width, kernel)
+        weight = layer.weight.detach().contiguous(memory_format=torch.channels_last)
+        return [weight.requires_grad_(), layer.bias.detach().requires_grad_()]
+
+    def norm(width):
+        return [torch.ones(width, requires_grad=True), torch.zeros(width, requires_grad=True)]
+
+    levels = []
+    for level in reversed(range(5)):
+        fed = 2 if level == 0 else 128
+        down1 = (weights(fed, 128, 3), norm(128))
+        down2 = (weights(128, 128, 3), norm(128))
+        up_norm = norm(128)
+        up1 = (weights(128, 128, 3), norm(128))
+        up2 = (weights(128, 128, 1), norm(128))
+        levels.insert(0, (down1, down2, up_norm, up1, up2))
+    last = weights(128, image.shape[2], 1)
+
+    def normalise(x, parameters):
+        return F.batch_norm(x, None, None, *parameters, training=True)
+
+    def block(x, layer, stride=1):
+        (weight, bias), norms = layer
+        pad = weight.shape[-1] // 2
+        if pad:
+            x = F.pad(x, (pad, pad, pad, pad), mode="reflect")
+        return F.leaky_relu(normalise(F.conv2d(x, weight, bias, stride), norms), 0.2)
+
+    def forward(x, level=0):
+        if level == 5:
+            return x
+        down1, down2, up_norm, up1, up2 = levels[level]
+        x = forward(block(block(x, down1, stride=2), down2), level + 1)
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        return block(block(normalise(x, up_norm), up1), up2)
+
+    parameters = [p for level in levels for layer in level for p in _flat(layer)] + last
+    optimiser = torch.optim.Adam(parameters, lr=lr)
+    height, width = valid.shape
+    rows, columns = -(-height // 32) * 32, -(-width // 32) * 32
+    x = (torch.arange(columns) / (width - 1)).expand(rows, columns)
+    y = (torch.arange(rows) / (height - 1))[:, None].expand(rows, columns)
+    still = torch.stack([x, y])[None].contiguous(memory_format=torch.channels_last)
+    target = torch.tensor(image).permute(2, 0, 1)[None]
+    mask = torch.tensor(valid).float()
+    random = torch.Generator().manual_seed(seed)
+    # The package shakes its weights in the order of its own parameter list, inner levels first.
+    order = network.build("vase", 2, image.shape[2])
+    shapes = [p.shape for p in order.parameters() if p.ndim == 4]
+    convolutions = _in_package_order(levels, last)
+    assert [p.shape for p in convolutions] == shapes
+    losses = []
+    for _ in range(iterations):
+        fed = still + reg_noise_std * torch.randn(still.shape, generator=random)
+        if param_noise:
+            for weight in convolutions:
+                noise = torch.randn(weight.shape, generator=random)
+                weight.data += noise * weight.data.std() / 50
+        output = torch.sigmoid(F.conv2d(forward(fed), *last))[..., :height, :width]
+        loss = ((output * mask - target * mask) ** 2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
+
+def _flat(layer):
+    return [p for part in layer for p in (part if isinstance(part, list) else [part])]
+
+
+def _in_package_order(levels, last):
+    """Convolution weights level by level: down, everything below, up."""
+
+    def inside(level):
+        if level == 5:
+            return []
+        down1, down2, _, up1, up2 = levels[level]
+        return [down1[0][0], down2[0][0], *inside(level + 1), up1[0][0], up2[0][0]]
+
+    return [*inside(0), last[0]]
+
+
+@pytest.mark.parametrize("param_noise", [False, True])
+def test_loop_agrees_with_a_written_out_reference(param_noise):
+    image, valid = scan()
+    chosen = hyperparameters(lr=0.01, reg_noise_std=0.03, param_noise=param_noise, seed=7)
+    expected = reference_vase_losses(image, valid, 0.01, 0.03, param_noise, 7, 20)
+    assert fit(image, valid, chosen, CPU).losses == pytest.approx(expected, abs=1e-5)
+
+
+def test_same_seed_same_bytes_and_another_seed_not():
+    image, valid = scan()
+    runs = [fit(image, valid, hyperparameters(channels=8, param_noise=True, seed=seed), CPU) for seed in (0, 0, 1)]
+    assert runs[0].painted.tobytes() == runs[1].painted.tobytes()
+    assert runs[0].painted.tobytes() != runs[2].painted.tobytes()
+
+
+def test_other_random_numbers_and_snapshots_change_nothing():
+    image, valid = scan()
+    first = fit(image, valid, hyperparameters(channels=8), CPU)
+    torch.manual_seed(99)
+    torch.rand(5)
+    second = fit(image, valid, hyperparameters(channels=8, snapshot_every=3), CPU)
+    assert first.painted.tobytes() == second.painted.tobytes()
+
+
+@pytest.mark.parametrize("garbage", [0, 1e9, np.nan])
+def test_missing_pixels_have_no_influence(garbage):
+    image, valid = scan()
+    spoilt = np.where(valid[..., None], image, np.float32(garbage))
+    same = [fit(picture, valid, hyperparameters(channels=8, iterations=3), CPU).painted for picture in (image, spoilt)]
+    assert same[0].tobytes() == same[1].tobytes()
+
+
+def test_param_noise_and_input_noise_are_really_applied():
+    image, valid = scan()
+    changed = [{}, {"param_noise": True}, {"reg_noise_std": 0}, {"reg_noise_std": 0.3}]
+    losses = [fit(image, valid, hyperparameters(channels=8, iterations=2, **change), CPU).losses for change in changed]
+    first = {tuple(loss) for loss in losses}
+    assert len(first) == len(changed)
+
+
+def test_param_noise_shakes_each_convolution_by_a_fiftieth_of_its_spread():
+    from scatterheal.fit import _shake
+
+    built = network.build("vase", 2, 3, channels=64)
+    before = [p.detach().clone() for p in built.parameters()]
+    _shake(built, torch.Generator().manual_seed(0))
+    for old, new in zip(before, map(torch.Tensor.detach, built.parameters()), strict=True):
+        if old.ndim == 4:
+            assert float((new - old).std() / old.std()) == pytest.approx(1 / 50, rel=0.15)
+        else:
+            assert torch.equal(old, new)
+
+
+@pytest.mark.parametrize("name", ["vase", "kate", "library"])
+@pytest.mark.parametrize("shape", [(16, 16), (33, 70), (64, 32)])
+def test_every_network_paints_any_size(name, shape):
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    chosen = hyperparameters(network=name, channels=8, iterations=2, snapshot_every=5)
+    fitted = fit(image, np.ones(shape, bool), chosen, CPU)
+    assert fitted.painted.shape == shape
+    assert (fitted.painted > 0).all() and (fitted.painted < 1).all()
+    assert list(fitted.snapshots) == [0]
+
+
+def test_training_lowers_the_loss_and_learns_a_gradient_across_a_hole():
+    image = np.linspace(0.2, 0.8, 48, dtype=np.float32) * np.ones((48, 1), np.float32)
+    valid = np.ones((48, 48), bool)
+    valid[20:26] = False
+    chosen = hyperparameters(channels=16, iterations=150, reg_noise_std=0)
+    fitted = fit(image, valid, chosen, CPU)
+    assert fitted.losses[-1] < 0.1 * fitted.losses[0]
+    assert np.abs(fitted.painted - image)[20:26].mean() < 0.1
+
+
+def test_bfloat16_paints_nearly_the_same():
+    image, valid = scan()
+    wide = [
+        fit(image, valid, hyperparameters(channels=16, iterations=1, precision=precision), CPU).losses[0]
+        for precision in ("float32", "bfloat16")
+    ]
+    assert wide[0] == pytest.approx(wide[1], rel=0.02)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_cuda_asked_for_where_there_is_none_is_one_clear_line():
+    with pytest.raises(ScanError, match=r"fit\.device: cuda was asked for, but .*; install a CUDA build"):
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"

@@ -1,0 +1,88 @@
+# What every rule file knows: the validated configuration, the scans, the runs, and the code they track.
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from scatterheal import config as configuration
+from scatterheal.errors import ScanError
+
+CODE = Path(workflow.basedir)
+
+
+def code(script, *modules):
+    """Content of a rule's script and of the modules that define its result, as one hash.
+
+    Passed as a parameter, so that an edit reruns the rule and a touched file or a new checkout does not.
+    """
+    files = [f"scripts/{script}.py", *(f"scatterheal/{module}.py" for module in modules)]
+    return hashlib.sha256(b"".join((CODE / file).read_bytes() for file in files)).hexdigest()
+
+
+def cropped_size(name, scan):
+    """Width and height of the cropped scan, from its file until it has been cropped."""
+    done = Path(RESULTS, name, "crop.json")
+    if done.is_file():
+        box = json.loads(done.read_text())["box"]
+        return box["right"] - box["left"], box["bottom"] - box["top"]
+    from scatterheal import figures
+
+    crop = None if scan.crop == "auto" else scan.crop
+    return figures.crop_scan(scan.image, scan.kind, crop).image.shape[1::-1]
+
+
+def check_images():
+    """Read every scan that is new, so that a bad image or geometry is known before any job starts."""
+    problems = []
+    for name, scan in SCANS.items():
+        try:
+            configuration.check_geometry(scan.mask, cropped_size(name, scan))
+        except ScanError as error:
+            problems.append(f"{FILES[name]}: {error}")
+    if problems:
+        raise ScanError("\n".join(problems))
+
+
+try:
+    CONFIG = configuration.read_config(config, "config")
+    RUNS = configuration.runs_of(CONFIG, "config")
+    FILES = configuration.scan_files(CONFIG.scans, "config")
+    SCANS = configuration.read_scans(FILES)
+    RESULTS = CONFIG.results
+    # Jobs on other machines parse this file again: the check belongs to the first time alone.
+    if workflow.is_main_process:
+        check_images()
+except ScanError as error:
+    raise WorkflowError(str(error)) from None
+
+AXES = sorted(CONFIG.grid)
+
+
+def of_scan(*keys):
+    """Parameter function: the named parts of a scan's YAML, with the file that they stand in.
+
+    Only these parts, so that an edit of the others reruns nothing; as one dict, since Snakemake
+    compares parameters without their names.
+    """
+
+    def parts(wildcards):
+        known = SCANS[wildcards.scan].model_dump(mode="json", include=set(keys))
+        return {"file": str(FILES[wildcards.scan]), **known}
+
+    return parts
+
+
+def given(key, path_of):
+    """Input function: a file under this name, for the scans that have one."""
+
+    def files(wildcards):
+        path = path_of(wildcards.scan, SCANS[wildcards.scan])
+        return {key: str(path)} if path else {}
+
+    return files
+
+
+TRUTH = given("truth", lambda name, scan: scan.truth and f"{RESULTS}/{name}/truth.tif")

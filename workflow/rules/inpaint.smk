@@ -1,0 +1,36 @@
+# The training: one job for each scan and each run.
+
+
+rule inpaint:
+    input:
+        unpack(TRUTH),
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        hidden=f"{RESULTS}/{{scan}}/hidden.png",
+    output:
+        healed=f"{RESULTS}/{{scan}}/runs/{{run}}/healed.tif",
+        model=f"{RESULTS}/{{scan}}/runs/{{run}}/model.tif",
+        run=f"{RESULTS}/{{scan}}/runs/{{run}}/run.json",
+        metrics=f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json",
+        curve=f"{RESULTS}/{{scan}}/runs/{{run}}/curve.csv",
+        snapshots=directory(f"{RESULTS}/{{scan}}/runs/{{run}}/snapshots"),
+    log:
+        f"{RESULTS}/logs/inpaint/{{scan}}/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/inpaint/{{scan}}/{{run}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        # A profile sets this for the GPUs that there are; by itself only device: cuda asks for one.
+        gpu=1 if CONFIG.fit.device == "cuda" else 0,
+    params:
+        run=lambda wildcards: {
+            "file": str(FILES[wildcards.scan]),
+            "hyperparameters": RUNS[wildcards.run],
+        },
+        code=code("inpaint", "inpaint", "fit", "network", "grayscale", "working", "holdout"),
+    script:
+        "../../scripts/inpaint.py"

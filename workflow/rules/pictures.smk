@@ -1,0 +1,92 @@
+# Pictures for people.
+
+
+rule contact_sheet:
+    input:
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        ranking=f"{RESULTS}/{{scan}}/ranking.csv",
+        healed=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/healed.tif", run=RUNS),
+    output:
+        sheet=report(
+            f"{RESULTS}/{{scan}}/contact_sheet.png",
+            caption="../report/contact_sheet.rst",
+            category="Runs",
+            labels={"scan": "{scan}", "picture": "all runs"},
+        ),
+    log:
+        f"{RESULTS}/logs/contact_sheet/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/contact_sheet/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        runs=RUNS,
+        axes=AXES,
+        code=code("contact_sheet", "pictures"),
+    script:
+        "../../scripts/contact_sheet.py"
+
+
+rule evolution:
+    input:
+        picture=f"{RESULTS}/{{scan}}/cropped.png",
+        ranking=f"{RESULTS}/{{scan}}/ranking.csv",
+        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
+        snapshots=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/snapshots", run=RUNS),
+    output:
+        strip=report(
+            f"{RESULTS}/{{scan}}/evolution.png",
+            caption="../report/evolution.rst",
+            category="Runs",
+            labels={"scan": "{scan}", "picture": "evolution"},
+        ),
+    log:
+        f"{RESULTS}/logs/evolution/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evolution/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        runs=list(RUNS),
+        code=code("evolution", "pictures"),
+    script:
+        "../../scripts/evolution.py"
+
+
+rule before_after:
+    input:
+        unpack(TRUTH),
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        mask=f"{RESULTS}/{{scan}}/mask.png",
+        found=f"{RESULTS}/{{scan}}/crop.json",
+        healed=f"{RESULTS}/{{scan}}/healed.tif",
+    output:
+        panel=report(
+            f"{RESULTS}/{{scan}}/before_after.png",
+            caption="../report/before_after.rst",
+            category="Healed",
+            labels={"scan": "{scan}", "picture": "before and after"},
+        ),
+    log:
+        f"{RESULTS}/logs/before_after/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/before_after/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("colour"),
+        code=code("before_after", "pictures"),
+    script:
+        "../../scripts/before_after.py"

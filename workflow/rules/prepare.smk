@@ -1,0 +1,125 @@
+# From a scan's file to what is missing in it.
+
+
+rule crop:
+    input:
+        image=lambda wildcards: str(SCANS[wildcards.scan].image),
+    output:
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        picture=f"{RESULTS}/{{scan}}/cropped.png",
+        found=f"{RESULTS}/{{scan}}/crop.json",
+    log:
+        f"{RESULTS}/logs/crop/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crop/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("kind", "crop"),
+        code=code("crop", "frames", "figures"),
+    script:
+        "../../scripts/crop.py"
+
+
+rule truth:
+    input:
+        truth=lambda wildcards: str(SCANS[wildcards.scan].truth),
+        found=f"{RESULTS}/{{scan}}/crop.json",
+    output:
+        truth=f"{RESULTS}/{{scan}}/truth.tif",
+    log:
+        f"{RESULTS}/logs/truth/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/truth/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("kind"),
+        code=code("truth", "frames", "figures"),
+    script:
+        "../../scripts/truth.py"
+
+
+rule grayscale:
+    input:
+        image=f"{RESULTS}/{{scan}}/image.tif",
+    output:
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+    log:
+        f"{RESULTS}/logs/grayscale/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/grayscale/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan(),
+        code=code("grayscale", "grayscale"),
+    script:
+        "../../scripts/grayscale.py"
+
+
+rule mask:
+    input:
+        unpack(given("mask_file", lambda name, scan: scan.mask.file)),
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+    output:
+        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        mask=f"{RESULTS}/{{scan}}/mask.png",
+    log:
+        f"{RESULTS}/logs/mask/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/mask/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("mask", "detector"),
+        code=code("mask", "masks"),
+    script:
+        "../../scripts/mask.py"
+
+
+rule holdout:
+    input:
+        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        picture=f"{RESULTS}/{{scan}}/cropped.png",
+    output:
+        hidden=f"{RESULTS}/{{scan}}/hidden.png",
+        overlay=report(
+            f"{RESULTS}/{{scan}}/mask_overlay.png",
+            caption="../report/mask_overlay.rst",
+            category="Masks",
+            labels={"scan": "{scan}", "picture": "mask"},
+        ),
+    log:
+        f"{RESULTS}/logs/holdout/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/holdout/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("centre"),
+        code=code("holdout", "holdout"),
+    script:
+        "../../scripts/holdout.py"
