@@ -1,13 +1,12 @@
 """config.yaml and <scan>.yaml: their models, their checks, and the grid of runs.
 
-Every key of the two files is a field below; the JSON schemas in ``workflow/schemas`` are generated
-from these models (``python -m scatterheal.config``).
+Every key of the two files is a field below; the JSON schemas for editors and docs/configuration.md are
+generated from these models (``python -m scatterheal.reference``).
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -18,7 +17,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from scatterheal.errors import ScanError
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMAS = ROOT / "workflow" / "schemas"
 PRESETS = ROOT / "workflow" / "presets"
 
 Box = tuple[int, int, int, int]
@@ -144,6 +142,7 @@ class Scan(Strict):
     truth: Path | None = None
     """Simulated scans only: the image without holes and noise, to score the healed pixels against."""
     mask: Mask = Mask()
+    """What is missing; without it: stripes and, in frames, the detector's own codes."""
 
     @model_validator(mode="after")
     def _keys_fit_kind(self) -> Scan:
@@ -343,9 +342,9 @@ def check_geometry(mask: Mask, size: tuple[int, int]) -> None:
     Examples
     --------
     >>> check_geometry(Mask(holder={"circle": [5, 5, 2]}), (8, 8))
-    >>> check_geometry(Mask(holder={"circle": [5, 5, 4]}), (8, 8))
+    >>> check_geometry(Mask(holder={"circle": [5, 5, 4]}), (8, 8))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    scatterheal.errors.ScanError: mask.holder: it reaches from (1, 1) to (9, 9), outside the cropped image of 8 x 8 pixels; correct it
+    scatterheal.errors.ScanError: mask.holder: it reaches from (1, 1) to (9, 9), outside ...
     """
     width, height = size
     for part, shape in mask.shapes():
@@ -432,16 +431,3 @@ def _model_inside(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := _model_inside(part))), None)
-
-
-def schemas() -> dict[str, str]:
-    """The JSON schema of each file, for editors, by the schema's file name."""
-    return {
-        f"{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
-        for name, model in (("config", Config), ("scan", Scan))
-    }
-
-
-if __name__ == "__main__":
-    for name, text in schemas().items():
-        (SCHEMAS / name).write_text(text)

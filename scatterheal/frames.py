@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import zlib
@@ -66,11 +67,14 @@ def read_counts(path: Path) -> Counts:
         else:
             import fabio
 
+            # What it says of a broken file goes into our one line instead.
+            logging.getLogger("fabio").setLevel(logging.CRITICAL)
             with fabio.open(str(path)) as frame:
                 counts = frame.data
-    if counts is None or counts.ndim != 2 or min(counts.shape) < 2:
-        shape = None if counts is None else counts.shape
-        raise ScanError(f"{path}: holds an array of shape {shape}, not one frame; export a single 2-D frame")
+            if counts is None:
+                raise OSError("fabio found no frame in it")
+    if counts.ndim != 2 or min(counts.shape) < 2:
+        raise ScanError(f"{path}: holds an array of shape {counts.shape}, not one frame; export a single 2-D frame")
     return np.ascontiguousarray(counts, dtype=np.float32)
 
 

@@ -108,7 +108,8 @@ def overlay(image: NDArray, missing: NDArray[np.bool_], model: NDArray[np.float3
 
     Examples
     --------
-    >>> overlay(np.uint8([[[7, 8, 9], [0, 0, 0]]]), np.array([[False, True]]), np.float32([[[1, 1, 1], [2.6, 3, 300]]])).tolist()
+    >>> model = np.float32([[[1, 1, 1], [2.6, 3, 300]]])
+    >>> overlay(np.uint8([[[7, 8, 9], [0, 0, 0]]]), np.array([[False, True]]), model).tolist()
     [[[7, 8, 9], [3, 3, 255]]]
     """
     healed = image.copy()

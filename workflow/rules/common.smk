@@ -1,11 +1,12 @@
-# What every rule file knows: the validated configuration, the scans, the runs, and the code they track.
+# What all files of this folder know. The validated configuration, the scans, the runs, the code they track.
 
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from scatterheal import config as configuration
 from scatterheal.errors import ScanError
@@ -46,17 +47,20 @@ def check_images():
         raise ScanError("\n".join(problems))
 
 
+CONFIG_FILE = " + ".join(str(file) for file in workflow.configfiles)
 try:
-    CONFIG = configuration.read_config(config, "config")
-    RUNS = configuration.runs_of(CONFIG, "config")
-    FILES = configuration.scan_files(CONFIG.scans, "config")
+    CONFIG = configuration.read_config(config, CONFIG_FILE)
+    RUNS = configuration.runs_of(CONFIG, CONFIG_FILE)
+    FILES = configuration.scan_files(CONFIG.scans, CONFIG_FILE)
     SCANS = configuration.read_scans(FILES)
     RESULTS = CONFIG.results
     # Jobs on other machines parse this file again: the check belongs to the first time alone.
     if workflow.is_main_process:
         check_images()
 except ScanError as error:
-    raise WorkflowError(str(error)) from None
+    # One clear line a problem; a WorkflowError would add where in this file it was raised.
+    logger.error(str(error))
+    sys.exit(1)
 
 AXES = sorted(CONFIG.grid)
 

@@ -1,0 +1,18 @@
+"""Shared by all tests: the real scans, where this machine has them."""
+
+from pathlib import Path
+
+import pytest
+
+SCANS = Path(__file__).parent / "scans"
+SHARED = Path(__file__).parents[2] / "shared" / "scans"
+
+
+@pytest.fixture(scope="session")
+def real_scans():
+    """Every real scan that tests/scans describes, by name."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real scans are not on this machine ({SHARED}); they are never committed")
+    from scatterheal.config import read_scans, scan_files
+
+    return read_scans(scan_files(str(SCANS)))

@@ -1,0 +1,188 @@
+"""Configuration and scans: what is refused, in which words, and how runs are named."""
+
+import json
+import math
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scatterheal import reference
+from scatterheal.config import (
+    PRESETS,
+    ROOT,
+    Fit,
+    Mask,
+    check_geometry,
+    read_config,
+    read_scan,
+    read_scans,
+    runs_of,
+    scan_files,
+)
+from scatterheal.errors import ScanError
+
+
+@pytest.fixture
+def scan_yaml(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"not empty")
+
+    def write(text):
+        path = tmp_path / "a.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def refusal(function, *arguments):
+    with pytest.raises(ScanError) as refused:
+        function(*arguments)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("image: a.png\nkind: figur", "a.yaml: kind: input should be 'figure' or 'frame' (it is 'figur'); expected"),
+        ("kind: figure", "a.yaml: image: missing; add it: The image, beside this YAML or a path."),
+        ("image: a.png\nkind: figure\nmasc: {}", "a.yaml: masc: unknown key; remove it, or use one of: image, kind"),
+        ("image: b.png\nkind: figure", "b.png; correct the name or add the file"),
+        ("image: a.png\nkind: figure\nmask: {holder: {polygon: [[1, 2]]}}", "a.yaml: mask.holder.0.polygon: "),
+        ("image: a.png\nkind: figure\nmask: {holder: {}}", "a.yaml: mask.holder.0: give exactly one of rectangle"),
+        ("image: a.png\nkind: figure\nmask: {holder: {circle: [1, 2, -3]}}", "a.yaml: mask.holder.0.circle.2: "),
+        ("image: a.png\nkind: figure\nmask: {file: a.png}", "a.yaml: mask: file and mask_convention"),
+        ("image: a.png\nkind: figure\nmask: {stripes: {vertical: some}}", "expected: auto | none | [["),
+        ("image: a.png\nkind: figure\ndetector: Pilatus2M", "a.yaml: detector is for frames"),
+        ("image: a.png\nkind: figure\ncrop: [5, 5, 5, 9]", "a.yaml: crop must be [left, top, right, bottom]"),
+        ("image: [a.png\nkind: figure", "a.yaml: not valid YAML in line 2; correct the syntax there"),
+        ("just words", "a.yaml: input should be a valid dictionary"),
+    ],
+)
+def test_a_bad_scan_is_refused_in_one_line_with_file_key_and_remedy(scan_yaml, text, words):
+    assert words in refusal(read_scan, scan_yaml(text))
+
+
+def test_an_empty_image_is_refused(scan_yaml, tmp_path):
+    (tmp_path / "b.png").touch()
+    assert "b.png is empty (0 bytes); copy it here again" in refusal(
+        read_scan, scan_yaml("image: b.png\nkind: figure")
+    )
+
+
+def test_every_bad_scan_of_a_folder_is_named(scan_yaml, tmp_path):
+    scan_yaml("kind: figure")
+    (tmp_path / "b.yaml").write_text("image: a.png\nkind: 3")
+    with pytest.raises(ScanError) as refused:
+        read_scans(scan_files(str(tmp_path)))
+    assert [line.split(": ")[1] for line in str(refused.value).splitlines()] == ["image", "kind"]
+
+
+def test_scan_names(tmp_path):
+    assert "no <scan>.yaml in the folder" in refusal(scan_files, str(tmp_path))
+    (tmp_path / "my scan.yaml").touch()
+    assert "use only letters, digits" in refusal(scan_files, str(tmp_path))
+    assert "two files are called a" in refusal(scan_files, ["x/a.yaml", "y/a.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"grids": {}}, "c.yaml: grids: unknown key; remove it, or use one of: scans, results, preset, grid, fit"),
+        ({"grid": {"lrr": [1]}}, "c.yaml: grid: input should be 'network', 'input', 'channels', 'lr'"),
+        ({"grid": {"device": ["cpu"]}}, "c.yaml: grid: input should be"),
+        ({"grid": {"lr": []}}, "c.yaml: grid: list should have at least 1 item"),
+        ({"fit": {"lr": "fast"}}, "c.yaml: fit.lr: "),
+        ({"fit": {"device": "gpu"}}, "c.yaml: fit.device: input should be 'auto', 'cpu' or 'cuda' (it is 'gpu')"),
+        ({"preset": "best"}, "c.yaml: preset: "),
+    ],
+)
+def test_a_bad_configuration_is_refused(raw, words):
+    assert words in refusal(read_config, raw, "c.yaml")
+
+
+def test_grid_values_are_checked_like_any_other():
+    config = read_config({"grid": {"lr": [0.1, -1]}})
+    assert "c.yaml: grid.lr: input should be greater than 0 (it is -1)" in refusal(runs_of, config, "c.yaml")
+    twice = read_config({"grid": {"lr": [0.1, 1e-1]}})
+    assert "the run lr-0.1 comes up twice" in refusal(runs_of, twice, "c.yaml")
+
+
+def test_the_paper_preset_is_the_grid_of_table_2():
+    runs = runs_of(read_config({}))
+    assert len(runs) == 40
+    values = {key: sorted({run[key] for run in runs.values()}) for key in ("lr", "param_noise", "reg_noise_std")}
+    assert values == {
+        "lr": [0.0001, 0.001, 0.01, 0.05, 0.1],
+        "param_noise": [False, True],
+        "reg_noise_std": [0, 0.003, 0.03, 0.3],
+    }
+    shared = {
+        key: {run[key] for run in runs.values()}
+        for key in ("network", "input", "channels", "iterations", "snapshot_every", "max_side", "precision")
+    }
+    assert shared == {
+        "network": {"vase"},
+        "input": {"meshgrid"},
+        "channels": {128},
+        "iterations": {6000},
+        "snapshot_every": {1500},
+        "max_side": {282},
+        "precision": {"float32"},
+    }
+
+
+def test_the_preset_names_every_hyperparameter_so_that_it_works_as_a_config_file_too():
+    preset = yaml.safe_load((PRESETS / "paper.yaml").read_text())
+    assert set(preset["fit"]) == set(Fit.model_fields) - {"device"}
+
+
+AXES = {
+    "lr": st.lists(st.floats(1e-6, 1), min_size=1, max_size=3, unique=True),
+    "reg_noise_std": st.lists(st.sampled_from([0, 0.003, 0.03, 0.3]), min_size=1, max_size=3, unique=True),
+    "param_noise": st.lists(st.booleans(), min_size=1, max_size=2, unique=True),
+    "max_side": st.lists(st.sampled_from([None, 64, 282]), min_size=1, max_size=3, unique=True),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=AXES), st.randoms())
+def test_names_of_runs_survive_more_values_and_another_order(grid, random):
+    before = runs_of(read_config({"grid": grid}))
+    assert len(before) == max(1, math.prod(len(values) for values in grid.values()))
+    shuffled = {axis: random.sample(values, len(values)) for axis, values in random.sample(list(grid.items()), len(grid))}
+    if "lr" in shuffled:
+        shuffled["lr"] = [*shuffled["lr"], 0.9999999]
+    after = runs_of(read_config({"grid": shuffled}))
+    assert before.items() <= after.items()
+    assert all(len(name) < 200 and name.isascii() and "/" not in name for name in after)
+
+
+@given(st.floats(-30, 60), st.floats(-30, 60), st.floats(0.1, 40))
+def test_a_circle_is_accepted_just_when_no_part_leaves_the_image(x, y, radius):
+    inside = -0.5 <= x - radius and x + radius <= 29.5 and -0.5 <= y - radius and y + radius <= 19.5
+    mask = Mask(beamstop={"circle": (x, y, radius)})
+    if inside:
+        check_geometry(mask, (30, 20))
+    else:
+        assert "mask.beamstop: it reaches from" in refusal(check_geometry, mask, (30, 20))
+
+
+def test_stripes_outside_the_image_are_refused():
+    mask = Mask(stripes={"horizontal": [[3, 5]], "vertical": [[18, 31]]})
+    assert "mask.stripes.vertical: [18, 31] is not within 0..30" in refusal(check_geometry, mask, (30, 20))
+
+
+@pytest.mark.parametrize("path", reference.files())
+def test_generated_files_are_up_to_date(path):
+    assert (ROOT / path).read_text() == reference.files()[path], "run python -m scatterheal.reference"
+
+
+def test_the_schema_accepts_our_own_files():
+    import jsonschema
+
+    schema = json.loads((ROOT / "workflow/schemas/scan.schema.json").read_text())
+    for path in [*ROOT.glob("scans/*.yaml"), *ROOT.glob("tests/scans/*.yaml")]:
+        jsonschema.validate(yaml.safe_load(path.read_text()), schema)

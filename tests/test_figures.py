@@ -1,0 +1,105 @@
+"""Plot areas and colour bars of figures in many styles, to the pixel."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from scatterheal.errors import ScanError
+from scatterheal.figures import Box, colour_bar, crop_scan, plot_area
+
+
+def plotted(cmap="jet", background="white", ticks="out", scale=1, bar_at="right", frame=0.8, low_edge=False):
+    """A figure of 150 x 200 values at `scale` pixels each, and the box of its plot area."""
+    height, width = 150 * scale, 200 * scale
+    left, above = 60, 40
+    whole = (width + 160, height + 120)
+    figure = Figure(figsize=(whole[0] / 100, whole[1] / 100), dpi=100, facecolor=background)
+    canvas = FigureCanvasAgg(figure)
+    bottom = whole[1] - above - height
+    axes = figure.add_axes((left / whole[0], bottom / whole[1], width / whole[0], height / whole[1]))
+    values = np.random.default_rng(0).random((150, 200))
+    if low_edge:
+        values[:30] = values[-30:] = 0
+    shown = axes.imshow(values, cmap=cmap, interpolation="nearest", aspect="auto")
+    axes.set_title("A title (log. scale)", fontweight="bold")
+    axes.tick_params(direction=ticks)
+    if bar_at:
+        box = {
+            "right": (left + width + 20, bottom, 15, height),
+            "bottom": (left, 25, width, 15),
+        }[bar_at]
+        cax = figure.add_axes((box[0] / whole[0], box[1] / whole[1], box[2] / whole[0], box[3] / whole[1]))
+        figure.colorbar(shown, cax=cax, orientation="vertical" if bar_at == "right" else "horizontal")
+    for spine in axes.spines.values():
+        spine.set_linewidth(frame)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3], Box(left, above, left + width, above + height)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        {},
+        {"cmap": "gray"},
+        {"cmap": "gray_r"},
+        {"cmap": "viridis", "background": "black"},
+        {"background": "0.94"},
+        {"ticks": "in"},
+        {"ticks": "inout", "bar_at": "bottom"},
+        {"scale": 3, "frame": 1.5},
+        {"low_edge": True},
+        {"low_edge": True, "cmap": "gray_r"},
+        {"bar_at": None},
+    ],
+    ids=str,
+)
+def test_plot_area_is_found_inside_its_frame(style):
+    picture, drawn = plotted(**style)
+    found = plot_area(picture)
+    # The frame line covers up to two pixels of the plot's rim.
+    assert all(0 <= inner <= 2 for inner in (found.left - drawn.left, found.top - drawn.top)), found
+    assert all(0 <= inner <= 2 for inner in (drawn.right - found.right, drawn.bottom - found.bottom)), found
+    bar = colour_bar(picture, found)
+    assert (bar is None) == (style.get("bar_at", "right") is None)
+
+
+@pytest.mark.parametrize("bar_at", ["right", "bottom"])
+def test_colour_bar_runs_from_low_to_high(bar_at):
+    picture, _ = plotted(bar_at=bar_at)
+    colours = colour_bar(picture, plot_area(picture))
+    np.testing.assert_allclose(colours[0], (0, 0, 127), atol=8)
+    np.testing.assert_allclose(colours[-1], (127, 0, 0), atol=8)
+
+
+def test_jpeg_noise_moves_the_box_by_at_most_a_pixel():
+    picture, _ = plotted()
+    packed = io.BytesIO()
+    Image.fromarray(picture).save(packed, "JPEG", quality=80)
+    clean, noisy = plot_area(picture), plot_area(np.asarray(Image.open(packed)))
+    assert np.abs(np.subtract(clean, noisy)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["blank", "text", "photograph"])
+def test_without_a_plot_area_one_line_says_what_to_do(kind):
+    picture = np.full((200, 300, 3), 255, np.uint8)
+    if kind == "text":
+        picture[50:60, 20:250:7] = 0
+    elif kind == "photograph":
+        picture = np.random.default_rng(0).integers(0, 255, picture.shape, dtype=np.uint8)
+        picture[::7] = 0
+    with pytest.raises(ScanError, match=r"no plot area found in the figure; give crop: \[left, top, right, bottom\]"):
+        plot_area(picture)
+
+
+def test_an_explicit_crop_overrides_and_must_fit(tmp_path):
+    picture, _ = plotted()
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    cropped = crop_scan(tmp_path / "a.png", "figure", (70, 50, 100, 90))
+    assert cropped.box == (70, 50, 100, 90)
+    np.testing.assert_array_equal(cropped.image, picture[50:90, 70:100])
+    with pytest.raises(ScanError, match=r"crop: \[0, 0, 999, 9\] reaches outside the image of 360 x 270 pixels"):
+        crop_scan(tmp_path / "a.png", "figure", (0, 0, 999, 9))
