@@ -240,10 +240,10 @@ def find_stripes(grey: NDArray[np.float32], threshold: float = 10) -> list[tuple
     []
     """
     window = max(31, len(grey) // 8) | 1
-    level = ndimage.median_filter(np.median(grey, axis=1), window, mode="nearest")
+    level = ndimage.median_filter(np.median(grey, axis=1), window, mode="reflect")
     lit = grey > np.maximum(threshold, level / 4)[:, None]
     per_row = lit.sum(axis=1) / (_repeats(grey) * _repeats(grey.T))
-    usual = ndimage.median_filter(per_row, window, mode="nearest")
+    usual = ndimage.median_filter(per_row, window, mode="reflect")
     # Without any light nearby a row is neither dark nor lit: it tells nothing.
     labels, count = ndimage.label((per_row <= DARK_SHARE * usual) & (usual > 0))
     chance = math.log(FALSE_ALARM / len(lit))
@@ -274,4 +274,5 @@ def _repeats(grey: NDArray[np.float32]) -> float:
     """
     rows = grey[grey.any(axis=1)]
     repeated = (rows[1:] == rows[:-1]).all(axis=1).sum()
-    return max(len(rows), 1) / max(len(rows) - repeated, 1)
+    # An image without any noise has equal rows too, but no figure is enlarged this much.
+    return min(max(len(rows), 1) / max(len(rows) - repeated, 1), 10.0)

@@ -1,11 +1,10 @@
-"""Hide gap-shaped blocks of valid pixels, by which the runs are judged, and draw the mask with them."""
+"""Hide hole-shaped blocks of valid pixels, by which the runs are judged."""
 
 from pathlib import Path
 
-from scatterheal import frames, holdout, logs, masks, pictures
+from scatterheal import frames, holdout, logs, masks
 
-scan = snakemake.params.scan
-log = logs.begin(snakemake.log[0], scan["file"])
+log = logs.begin(snakemake.log[0], snakemake.params.scan["file"])
 
 reasons = frames.read_tiff(Path(snakemake.input.reasons))
 grey = frames.read_tiff(Path(snakemake.input.intensity))
@@ -13,6 +12,3 @@ hidden = holdout.hide_blocks(reasons > 0, grey, reasons & masks.BEAMSTOP > 0)
 log.info("hidden: %d pixels, %.2f %% of the image", hidden.sum(), 100 * hidden.mean())
 
 frames.write_png(Path(snakemake.output.hidden), (hidden * 255).astype("uint8"))
-centre = None if scan["centre"] == "auto" else scan["centre"]
-picture = frames.read_png(Path(snakemake.input.picture))
-pictures.mask_overlay(Path(snakemake.output.overlay), picture, reasons, hidden, centre, snakemake.wildcards.scan)

@@ -1,4 +1,4 @@
-"""Build the reason-coded mask of what is missing in a scan, and draw it over the scan."""
+"""Build the reason-coded mask of what is missing in a scan."""
 
 from pathlib import Path
 

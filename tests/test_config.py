@@ -68,9 +68,7 @@ def test_a_bad_scan_is_refused_in_one_line_with_file_key_and_remedy(scan_yaml, t
 
 def test_an_empty_image_is_refused(scan_yaml, tmp_path):
     (tmp_path / "b.png").touch()
-    assert "b.png is empty (0 bytes); copy it here again" in refusal(
-        read_scan, scan_yaml("image: b.png\nkind: figure")
-    )
+    assert "b.png is empty (0 bytes); copy it here again" in refusal(read_scan, scan_yaml("image: b.png\nkind: figure"))
 
 
 def test_every_bad_scan_of_a_folder_is_named(scan_yaml, tmp_path):
@@ -152,7 +150,9 @@ AXES = {
 def test_names_of_runs_survive_more_values_and_another_order(grid, random):
     before = runs_of(read_config({"grid": grid}))
     assert len(before) == max(1, math.prod(len(values) for values in grid.values()))
-    shuffled = {axis: random.sample(values, len(values)) for axis, values in random.sample(list(grid.items()), len(grid))}
+    shuffled = {
+        axis: random.sample(values, len(values)) for axis, values in random.sample(list(grid.items()), len(grid))
+    }
     if "lr" in shuffled:
         shuffled["lr"] = [*shuffled["lr"], 0.9999999]
     after = runs_of(read_config({"grid": shuffled}))
@@ -162,7 +162,7 @@ def test_names_of_runs_survive_more_values_and_another_order(grid, random):
 
 @given(st.floats(-30, 60), st.floats(-30, 60), st.floats(0.1, 40))
 def test_a_circle_is_accepted_just_when_no_part_leaves_the_image(x, y, radius):
-    inside = -0.5 <= x - radius and x + radius <= 29.5 and -0.5 <= y - radius and y + radius <= 19.5
+    inside = x - radius >= -0.5 and x + radius <= 29.5 and y - radius >= -0.5 and y + radius <= 19.5
     mask = Mask(beamstop={"circle": (x, y, radius)})
     if inside:
         check_geometry(mask, (30, 20))

@@ -13,9 +13,7 @@ from scatterheal import frames
 from scatterheal.errors import ScanError
 
 RGB = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
-COUNTS = arrays(
-    np.float32, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=st.integers(-2, 2**20).map(float)
-)
+COUNTS = arrays(np.float32, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=st.integers(-2, 2**20).map(float))
 
 
 @settings(max_examples=30)
@@ -62,7 +60,9 @@ def matlab_eps(image, top_first=True):
 def test_matlab_eps_gives_its_bitmap(image, top_first, with_preview):
     program = matlab_eps(image, top_first)
     if with_preview:
-        program = b"\xc5\xd0\xd3\xc6" + (30).to_bytes(4, "little") + len(program).to_bytes(4, "little") + bytes(18) + program
+        program = (
+            b"\xc5\xd0\xd3\xc6" + (30).to_bytes(4, "little") + len(program).to_bytes(4, "little") + bytes(18) + program
+        )
     (found,) = frames.eps_bitmaps(program)
     np.testing.assert_array_equal(found, image if top_first else image[::-1])
 

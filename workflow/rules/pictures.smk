@@ -1,6 +1,35 @@
 # Pictures for people.
 
 
+rule mask_overlay:
+    input:
+        picture=f"{RESULTS}/{{scan}}/cropped.png",
+        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        hidden=f"{RESULTS}/{{scan}}/hidden.png",
+    output:
+        overlay=report(
+            f"{RESULTS}/{{scan}}/mask_overlay.png",
+            caption="../report/mask_overlay.rst",
+            category="Masks",
+            labels={"scan": "{scan}", "picture": "mask"},
+        ),
+    log:
+        f"{RESULTS}/logs/mask_overlay/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/mask_overlay/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("centre"),
+        code=code("mask_overlay", "pictures", "masks"),
+    script:
+        "../../scripts/mask_overlay.py"
+
+
 rule contact_sheet:
     input:
         image=f"{RESULTS}/{{scan}}/image.tif",

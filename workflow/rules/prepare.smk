@@ -99,15 +99,8 @@ rule holdout:
     input:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
-        picture=f"{RESULTS}/{{scan}}/cropped.png",
     output:
         hidden=f"{RESULTS}/{{scan}}/hidden.png",
-        overlay=report(
-            f"{RESULTS}/{{scan}}/mask_overlay.png",
-            caption="../report/mask_overlay.rst",
-            category="Masks",
-            labels={"scan": "{scan}", "picture": "mask"},
-        ),
     log:
         f"{RESULTS}/logs/holdout/{{scan}}.log",
     benchmark:
@@ -119,7 +112,7 @@ rule holdout:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan("centre"),
+        scan=of_scan(),
         code=code("holdout", "holdout"),
     script:
         "../../scripts/holdout.py"

@@ -1,0 +1,17 @@
+"""Draw what is missing in a scan, and what is hidden to judge the runs, over the scan."""
+
+from pathlib import Path
+
+from scatterheal import frames, logs, pictures
+
+scan = snakemake.params.scan
+logs.begin(snakemake.log[0], scan["file"])
+
+pictures.mask_overlay(
+    Path(snakemake.output.overlay),
+    frames.read_png(Path(snakemake.input.picture)),
+    frames.read_tiff(Path(snakemake.input.reasons)),
+    frames.read_png(Path(snakemake.input.hidden)) > 0,
+    None if scan["centre"] == "auto" else scan["centre"],
+    snakemake.wildcards.scan,
+)

@@ -1,0 +1,172 @@
+"""Masks: geometry, stripes that are none, hot pixels, and conservative shrinking."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from scatterheal import masks, working
+from scatterheal.errors import ScanError
+from scatterheal.masks import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, STRIPE, USER, find_reasons, find_stripes
+
+NO_STRIPES = {"horizontal": "none", "vertical": "none", "threshold": 10}
+AUTO = {"horizontal": "auto", "vertical": "auto", "threshold": 10}
+
+
+def test_the_papers_three_parts_in_a_tiny_image():
+    grey = np.float32(
+        [
+            [200, 200, 200, 200, 200],
+            [200, 3, 3, 200, 200],
+            [200, 3, 90, 200, 200],
+            [200, 200, 200, 200, 200],
+            [0, 0, 0, 0, 0],
+        ]
+    )
+    mask = {
+        "beamstop": [{"rectangle": [1, 1, 3, 3], "threshold": 10}],
+        "holder": [{"polygon": [[2.5, 1.5], [4.5, 1.5], [4.5, 3.5], [2.5, 3.5]]}],
+        "stripes": {"horizontal": [[4, 5]], "vertical": "none", "threshold": 10},
+    }
+    image = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    assert find_reasons(image, grey, mask).tolist() == [
+        [0, 0, 0, 0, 0],
+        [0, 2, 2, 0, 0],
+        [0, 2, 0, 4, 4],
+        [0, 0, 0, 4, 4],
+        [16, 16, 16, 16, 16],
+    ]
+
+
+def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
+    counts = np.random.default_rng(0).poisson(5, (40, 50)).astype(np.float32)
+    counts[10:13], counts[30, 7], counts[35, 9], counts[36, 9] = -1, 1048575, np.nan, -2
+    reasons = find_reasons(counts, np.maximum(counts, 0), {"stripes": AUTO})
+    expected = np.zeros((40, 50), np.uint8)
+    expected[10:13], expected[30, 7], expected[35, 9], expected[36, 9] = GAP, HOT_OR_DEAD, HOT_OR_DEAD, GAP
+    np.testing.assert_array_equal(reasons, expected)
+
+
+def test_detector_gaps_come_from_pyfai():
+    counts = np.random.default_rng(0).poisson(5, (619, 487)).astype(np.float32)
+    reasons = find_reasons(counts, counts, {"stripes": NO_STRIPES}, detector="Pilatus300k")
+    assert np.flatnonzero((reasons == GAP).all(axis=1)).tolist() == [*range(195, 212), *range(407, 424)]
+    with pytest.raises(
+        ScanError, match=r"Pilatus1M has \(1043, 981\) pixels \(rows, columns\), the frame \(619, 487\)"
+    ):
+        find_reasons(counts, counts, {"stripes": NO_STRIPES}, detector="Pilatus1M")
+    with pytest.raises(ScanError, match=r"pyFAI knows no 'Pilatus3M'; did you mean .*pilatus2m.*\?"):
+        find_reasons(counts, counts, {"stripes": NO_STRIPES}, detector="Pilatus3M")
+
+
+def test_a_mask_file_of_another_shape_is_refused():
+    grey = np.ones((4, 5), np.float32)
+    with pytest.raises(ScanError, match=r"mask.file: its shape \(5, 4\) .* is not the cropped image's \(4, 5\)"):
+        find_reasons(grey, grey, {"stripes": NO_STRIPES}, missing_in_file=np.zeros((5, 4), bool))
+    reasons = find_reasons(grey, grey, {"stripes": NO_STRIPES}, missing_in_file=np.eye(4, 5, dtype=bool))
+    np.testing.assert_array_equal(reasons, np.eye(4, 5) * USER)
+
+
+@pytest.mark.parametrize(
+    ("missing", "allow", "words"),
+    [
+        (0, False, "it hides nothing"),
+        (10, False, "it hides the whole image"),
+        (10, True, "it hides the whole image"),
+        (6, False, "it hides 60% of the image; check mask_convention, or set allow_large_mask"),
+        (6, True, None),
+        (4, False, None),
+    ],
+)
+def test_share_of_missing_pixels(missing, allow, words):
+    reasons = np.where(np.arange(10) < missing, BEAMSTOP, np.uint8(0))[None]
+    if words is None:
+        masks.check_share(reasons, allow)
+    else:
+        with pytest.raises(ScanError, match=words):
+            masks.check_share(reasons, allow)
+
+
+def speckle(rate, shape=(400, 300), seed=0):
+    """Grey levels of a figure of few counts: most pixels dark, `rate` (per row) lit."""
+    rows = np.broadcast_to(np.asarray(rate, float).reshape(-1, 1), (shape[0], 1))
+    return np.where(np.random.default_rng(seed).random(shape) < rows, 60, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("width", [8, 17])
+def test_a_stripe_is_found_exactly_in_sparse_and_in_dense_images(rate, width):
+    grey = speckle(rate)
+    grey[100 : 100 + width] = 0
+    # Rows beside the stripe that happen to be empty too belong to it.
+    first, last = 100, 100 + width
+    while not grey[first - 1].any():
+        first -= 1
+    while not grey[last].any():
+        last += 1
+    assert find_stripes(grey) == [(first, last)]
+
+
+@given(st.integers(0, 99))
+@settings(max_examples=25)
+def test_a_dark_margin_is_no_stripe(seed):
+    distance = np.abs(np.arange(400) - 200)
+    for rate in (0.3 * np.exp(-distance / 25), 0.01 * np.exp(-distance / 60), np.full(400, 0.005)):
+        assert find_stripes(speckle(rate, seed=seed)) == []
+
+
+def test_a_stripe_cut_by_the_border_is_found_and_a_wide_dark_half_is_not():
+    grey = speckle(0.2)
+    grey[-6:] = 0
+    assert find_stripes(grey) == [(394, 400)]
+    grey[200:] = 0
+    assert find_stripes(grey) == []
+
+
+def test_enlarged_figures_do_not_count_their_rows_twice():
+    """Two empty rows of the detector are chance; shown as eight rows of the figure they still are."""
+    grey = speckle(0.01, shape=(200, 300))
+    grey[100:102] = 0
+    assert find_stripes(grey) == find_stripes(np.kron(grey, np.ones((4, 1), np.float32))) == []
+
+
+MISSING = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
+
+
+@given(MISSING, st.integers(1, 24))
+def test_a_shrunk_mask_never_loses_a_missing_pixel(missing, max_side):
+    size = working.working_size(missing.shape, max_side)
+    small = working.shrink_missing(missing, size)
+    assert small.shape == size
+    # Damage at missing pixels must not reach any pixel that is called known.
+    clean = np.random.default_rng(0).random(missing.shape, dtype=np.float32)
+    spoilt = np.where(missing, np.float32(1e6), clean)
+    np.testing.assert_array_equal(working.shrink(clean, size)[~small], working.shrink(spoilt, size)[~small])
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.one_of(st.none(), st.integers(16, 3000)))
+def test_working_size(height, width, max_side):
+    rows, columns = working.working_size((height, width), max_side)
+    assert 1 <= rows <= height and 1 <= columns <= width
+    if max_side is None or max(height, width) <= max_side:
+        assert (rows, columns) == (height, width)
+    else:
+        assert max(rows, columns) == max_side
+
+
+@given(arrays(np.float32, (6, 8), elements=st.floats(0, 1, width=32)))
+def test_enlarging_keeps_the_range_and_a_constant(image):
+    large = working.enlarge(image, (30, 41))
+    assert large.shape == (30, 41)
+    assert image.min() - 1e-6 <= large.min() and large.max() <= image.max() + 1e-6
+
+
+def test_masks_multiply():
+    grey = np.full((20, 20), 200, np.float32)
+    parts = {"beamstop": [{"circle": [5, 5, 3]}], "holder": [{"rectangle": [5, 5, 20, 8]}], "stripes": NO_STRIPES}
+    reasons = find_reasons(grey, grey, parts)
+    alone = [find_reasons(grey, grey, {key: parts[key], "stripes": NO_STRIPES}) == 0 for key in ("beamstop", "holder")]
+    np.testing.assert_array_equal(reasons == 0, alone[0] & alone[1])
+    assert {int(reason) for reason in np.unique(reasons)} == {0, BEAMSTOP, HOLDER, BEAMSTOP | HOLDER}
+    assert not (reasons & STRIPE).any()
