@@ -123,7 +123,7 @@ def mask_overlay(
         if where.any():
             colour = REASON_COLOURS[name]
             blended[where] = 0.25 * blended[where] + 0.75 * 255 * np.array(to_rgb(colour))
-            patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.1%}"))
+            patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
     axes.imshow(blended.astype(np.uint8), interpolation="nearest")
     axes.contour(hidden, levels=[0.5], colors="white", linewidths=0.8)
     patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))

@@ -1,5 +1,7 @@
 """The training loop: an oracle written out in full, reproducibility, and what it must not look at."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -170,6 +172,14 @@ def test_param_noise_shakes_each_convolution_by_a_fiftieth_of_its_spread():
             assert float((new - old).std() / old.std()) == pytest.approx(1 / 50, rel=0.15)
         else:
             assert torch.equal(old, new)
+
+
+@pytest.mark.parametrize(("name", "count"), [("vase", 2157955), ("kate", 3002627), ("library", 2028403)])
+def test_networks_have_the_size_that_the_documentation_says(name, count):
+    plan = network.PLANS[name]
+    inputs = 2 if plan.input == "meshgrid" else plan.noise_channels
+    assert sum(weights.numel() for weights in network.build(name, inputs, 3).parameters()) == count
+    assert f"{count:,}" in (Path(__file__).parents[1] / "docs" / "method.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["vase", "kate", "library"])

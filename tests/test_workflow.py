@@ -192,8 +192,11 @@ def test_a_fresh_checkout_redoes_nothing(project):
     assert planned(project) == {}
 
 
-def test_editing_the_training_code_redoes_the_trainings(project):
-    edit(project / "scatterheal" / "fit.py", "# 6. One step of Adam.", "# 6. One more step of Adam.")
+def test_editing_the_training_code_redoes_the_trainings_but_not_its_comments(project):
+    edit(project / "scatterheal" / "fit.py", "# 6. One step of Adam.", "# 6. Adam's step.")
+    edit(project / "scatterheal" / "fit.py", "Fit a network to the valid pixels", "Fits a network to the valid pixels")
+    assert planned(project) == {}
+    edit(project / "scatterheal" / "fit.py", "optimiser.step()", "optimiser.step(None)")
     assert planned(project) == {
         "inpaint": 4,
         **dict.fromkeys(("rank", "heal", "contact_sheet", "evolution", "before_after"), 2),

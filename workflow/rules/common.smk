@@ -1,5 +1,6 @@
 # What all files of this folder know. The validated configuration, the scans, the runs, the code they track.
 
+import ast
 import hashlib
 import json
 import re
@@ -15,12 +16,22 @@ CODE = Path(workflow.basedir)
 
 
 def code(script, *modules):
-    """Content of a rule's script and of the modules that define its result, as one hash.
+    """What a script and the modules that define its result say, comments and docstrings apart, as a hash.
 
-    Passed as a parameter, so that an edit reruns the rule and a touched file or a new checkout does not.
+    Passed as a parameter, so that an edit reruns what it changes, and a touched file, a new checkout or a
+    better comment does not.
     """
     files = [f"scripts/{script}.py", *(f"scatterheal/{module}.py" for module in modules)]
-    return hashlib.sha256(b"".join((CODE / file).read_bytes() for file in files)).hexdigest()
+    return hashlib.sha256("".join(map(meaning, files)).encode()).hexdigest()
+
+
+def meaning(file):
+    """The code of a file without comments and docstrings."""
+    tree = ast.parse((CODE / file).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
 
 
 def cropped_size(name, scan):
