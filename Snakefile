@@ -31,6 +31,7 @@ rule all:
     input:
         f"{RESULTS}/summary.csv",
         expand(f"{RESULTS}/{{scan}}/provenance.json", scan=SCANS),
+        expand(f"{RESULTS}/{{scan}}/{{shown}}.png", scan=SCANS, shown=["cropped", "healed"]),
         expand(f"{RESULTS}/{{scan}}/mask_overlay.png", scan=SCANS),
         expand(f"{RESULTS}/{{scan}}/contact_sheet.png", scan=SCANS),
         expand(f"{RESULTS}/{{scan}}/evolution.png", scan=SCANS),

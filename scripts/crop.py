@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from scatterheal import figures, frames, grayscale, logs, pictures
+from scatterheal import figures, frames, logs
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], scan["file"])
@@ -13,8 +13,6 @@ cropped = figures.crop_scan(Path(snakemake.input.image), scan["kind"], crop)
 log.info("%s: kept %s (%s)", snakemake.input.image, cropped.box, "automatic" if crop is None else "from the YAML")
 
 frames.write_tiff(Path(snakemake.output.image), cropped.image)
-top = grayscale.top_count(cropped.image)
-frames.write_png(Path(snakemake.output.picture), pictures.render(cropped.image, top))
 found = {
     "box": cropped.box._asdict(),
     "automatic": crop is None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import frames, grayscale, logs, pictures, provenance
+from scatterheal import frames, logs, provenance
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], scan["file"])
@@ -19,10 +19,7 @@ for name in ("healed", "model"):
         shutil.copyfile(snakemake.input[name][chosen], part)
 log.info("healed by %s", best)
 
-healed = frames.read_tiff(Path(snakemake.output.healed))
 reasons = frames.read_tiff(Path(snakemake.input.reasons))
-image = frames.read_tiff(Path(snakemake.input.image))
-frames.write_png(Path(snakemake.output.picture), pictures.render(healed, grayscale.top_count(image)))
 record = provenance.record(
     source=Path(snakemake.input.source),
     scan=scan,

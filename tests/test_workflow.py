@@ -29,7 +29,7 @@ PER_SCAN = {
 }
 AFTER_THE_MASK = {
     *("mask", "holdout", "inpaint", "rank", "heal", "summary"),
-    *("mask_overlay", "contact_sheet", "evolution", "before_after"),
+    *("mask_overlay", "contact_sheet", "evolution", "before_after", "picture"),
 }
 
 
@@ -149,6 +149,7 @@ def test_adding_a_scan_runs_only_its_jobs(project):
     assert planned(project) == {
         **dict.fromkeys(["crop", "grayscale", *AFTER_THE_MASK], 1),
         "inpaint": 2,
+        "picture": 2,
     }
     assert set(re.findall(r"wildcards: scan=(\w+)", output)) == {"another"}
 
@@ -199,14 +200,15 @@ def test_editing_the_training_code_redoes_the_trainings_but_not_its_comments(pro
     edit(project / "scatterheal" / "fit.py", "optimiser.step()", "optimiser.step(None)")
     assert planned(project) == {
         "inpaint": 4,
-        **dict.fromkeys(("rank", "heal", "contact_sheet", "evolution", "before_after"), 2),
+        **dict.fromkeys(("rank", "heal", "contact_sheet", "evolution", "before_after", "picture"), 2),
         "summary": 1,
     }
 
 
 def test_editing_the_pictures_trains_nothing(project):
     edit(project / "scatterheal" / "pictures.py", "DOTS_PER_INCH = 120", "DOTS_PER_INCH = 60")
-    assert planned(project) == dict.fromkeys(("mask_overlay", "contact_sheet", "evolution", "before_after"), 2)
+    redrawn = dict.fromkeys(("mask_overlay", "contact_sheet", "evolution", "before_after"), 2)
+    assert planned(project) == {**redrawn, "picture": 4}
 
 
 def test_another_device_redoes_nothing(project):

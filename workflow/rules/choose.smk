@@ -32,7 +32,6 @@ rule rank:
 rule heal:
     input:
         source=lambda wildcards: str(SCANS[wildcards.scan].image),
-        image=f"{RESULTS}/{{scan}}/image.tif",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
         healed=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/healed.tif", run=RUNS),
@@ -42,12 +41,6 @@ rule heal:
     output:
         healed=f"{RESULTS}/{{scan}}/healed.tif",
         model=f"{RESULTS}/{{scan}}/model.tif",
-        picture=report(
-            f"{RESULTS}/{{scan}}/healed.png",
-            caption="../report/healed.rst",
-            category="Healed",
-            labels={"scan": "{scan}", "picture": "healed"},
-        ),
         provenance=f"{RESULTS}/{{scan}}/provenance.json",
     log:
         f"{RESULTS}/logs/heal/{{scan}}.log",

@@ -1,6 +1,37 @@
 # Pictures for people.
 
 
+rule picture:
+    input:
+        # The scan's range is the colour scale of both pictures.
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        shown=lambda wildcards: f"{RESULTS}/{wildcards.scan}/{ {'cropped': 'image', 'healed': 'healed'}[wildcards.shown]}.tif",
+    output:
+        picture=report(
+            f"{RESULTS}/{{scan}}/{{shown}}.png",
+            caption="../report/picture.rst",
+            category="Healed",
+            labels={"scan": "{scan}", "picture": "{shown}"},
+        ),
+    log:
+        f"{RESULTS}/logs/picture/{{scan}}/{{shown}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/picture/{{scan}}/{{shown}}.tsv"
+    wildcard_constraints:
+        shown="cropped|healed",
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan(),
+        code=code("picture", "pictures", "grayscale"),
+    script:
+        "../../scripts/picture.py"
+
+
 rule mask_overlay:
     input:
         picture=f"{RESULTS}/{{scan}}/cropped.png",
@@ -55,7 +86,7 @@ rule contact_sheet:
     params:
         runs=RUNS,
         axes=AXES,
-        code=code("contact_sheet", "pictures"),
+        code=code("contact_sheet", "pictures", "grayscale"),
     script:
         "../../scripts/contact_sheet.py"
 
@@ -116,6 +147,6 @@ rule before_after:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code("before_after", "pictures"),
+        code=code("before_after", "pictures", "grayscale"),
     script:
         "../../scripts/before_after.py"

@@ -6,7 +6,6 @@ rule crop:
         image=lambda wildcards: str(SCANS[wildcards.scan].image),
     output:
         image=f"{RESULTS}/{{scan}}/image.tif",
-        picture=f"{RESULTS}/{{scan}}/cropped.png",
         found=f"{RESULTS}/{{scan}}/crop.json",
     log:
         f"{RESULTS}/logs/crop/{{scan}}.log",
@@ -90,7 +89,7 @@ rule mask:
         runtime=10,
     params:
         scan=of_scan("mask", "detector"),
-        code=code("mask", "masks"),
+        code=code("mask", "masks", "frames"),
     script:
         "../../scripts/mask.py"
 
