@@ -21,7 +21,7 @@ from scatterheal.working import shrink_missing
 def reasons_of(scan: Scan) -> NDArray[np.uint8]:
     """The reason-coded mask of a scan."""
     image = figures.crop_scan(scan.image, scan.kind, None if scan.crop == "auto" else scan.crop).image
-    return masks.find_reasons(image, grayscale.grey_levels(image), scan.mask.model_dump(mode="json"), scan.detector)
+    return masks.find_reasons(image, grayscale.grey_levels(image), scan.mask.model_dump(mode="json"))
 
 
 def union(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

@@ -18,6 +18,8 @@ from scatterheal.errors import ScanError
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = ROOT / "workflow" / "presets"
+# What the pipeline itself puts into the results folder.
+RESERVED = ("logs", "benchmarks", "summary.csv", "report.html")
 
 Box = tuple[int, int, int, int]
 Point = tuple[float, float]
@@ -61,6 +63,19 @@ class Shape(Strict):
             return x - radius, y - radius, x + radius, y + radius
         xs, ys = zip(*self.polygon, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that is given twice instead of taking the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping with every key once."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 Shapes = Annotated[
@@ -116,12 +131,18 @@ class Mask(Strict):
 
 
 class Colour(Strict):
-    """What the colours of a figure mean (written to crop.json beside the colour bar's own colours)."""
+    """What the colours of a figure mean: it labels the colour bar of before_after.png."""
 
     range: tuple[float, float] | None = None
     """The values at the two ends of the colour bar."""
     scale: Literal["linear", "log10"] = "linear"
     """log10: the range is the decimal logarithm of counts."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Colour:
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError("range must be [low, high] with low < high")
+        return self
 
 
 class Scan(Strict):
@@ -150,8 +171,8 @@ class Scan(Strict):
             raise ValueError("detector is for frames; leave it out of a figure")
         if self.kind == "frame" and self.colour:
             raise ValueError("colour is for figures; leave it out of a frame")
-        if self.crop != "auto" and not (self.crop[0] < self.crop[2] and self.crop[1] < self.crop[3]):
-            raise ValueError("crop must be [left, top, right, bottom] with left < right, top < bottom")
+        if self.crop != "auto" and not (0 <= self.crop[0] < self.crop[2] and 0 <= self.crop[1] < self.crop[3]):
+            raise ValueError("crop must be [left, top, right, bottom] with 0 <= left < right, 0 <= top < bottom")
         return self
 
 
@@ -173,8 +194,8 @@ class Fit(Strict):
     iterations: Annotated[int, Field(ge=1)] = 6000
     """Training steps."""
     snapshot_every: Annotated[int, Field(ge=1)] = 1500
-    """Every so many iterations the output is saved as an image."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    """Every so many iterations, and after the last, the output is saved as an image."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the weights, the input and every noise."""
     max_side: Annotated[int, Field(ge=16)] | None = 282
     """Longest side of the image that is fitted, in pixels; none: the file's own size."""
@@ -190,9 +211,9 @@ AXES = tuple(name for name in Fit.model_fields if name != "device")
 class Config(Strict):
     """One run of the pipeline."""
 
-    scans: str | list[str] = "scans"
+    scans: str | Annotated[list[str], Field(min_length=1)] = "scans"
     """A folder of <scan>.yaml files, or a list of such files."""
-    results: str = "results"
+    results: Annotated[str, Field(min_length=1)] = "results"
     """The folder that receives everything."""
     preset: Literal["paper"] = "paper"
     """workflow/presets/<preset>.yaml fills `grid` where it is not given, and every key of `fit` that is not."""
@@ -248,12 +269,15 @@ def read_scan(path: Path) -> Scan:
         One line: unreadable YAML, unknown key, wrong type, missing or empty image.
     """
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)
     except OSError as error:
         raise ScanError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise ScanError(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
     except yaml.YAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
-        raise ScanError(f"{path}: not valid YAML{line}; correct the syntax there") from error
+        problem = getattr(error, "problem", None) or "syntax"
+        raise ScanError(f"{path}: not valid YAML{line} ({problem}); correct it there") from error
     scan = _validated(Scan, raw if raw is not None else {}, path)
     files = {"image": scan.image, "truth": scan.truth, "mask.file": scan.mask.file}
     for key, file in files.items():
@@ -289,7 +313,7 @@ def scan_files(scans: str | list[str], path: Path | str = "config.yaml") -> dict
         The folder holds none, two have one name, or a name has characters that paths do not like.
     """
     if isinstance(scans, str):
-        files = sorted(Path(scans).glob("*.yaml"))
+        files = sorted([*Path(scans).glob("*.yaml"), *Path(scans).glob("*.yml")])
         if not files:
             raise ScanError(f"{path}: scans: no <scan>.yaml in the folder {scans!r}; add one or name another folder")
     else:
@@ -298,7 +322,9 @@ def scan_files(scans: str | list[str], path: Path | str = "config.yaml") -> dict
     for file in files:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", file.stem):
             raise ScanError(f"{file}: use only letters, digits, _ . - in the file's name; rename it")
-        if file.stem in named:
+        if file.stem in RESERVED:
+            raise ScanError(f"{file}: results/{file.stem} is the pipeline's own; rename the file")
+        if file.stem.lower() in map(str.lower, named):
             raise ScanError(f"{path}: scans: two files are called {file.stem}; rename one")
         named[file.stem] = file
     return named
@@ -401,7 +427,8 @@ def spelled(value: Any) -> str:
 def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = "") -> Any:
     """The model, or the first problem as one line: file, key, what is wrong, what is expected."""
     try:
-        return model.model_validate(raw)
+        # A key without a value is as good as none.
+        return model.model_validate(_without_empty(raw, model))
     except ValidationError as error:
         problem = error.errors()[0]
     keys, holder, field = [under] if under else [], model, None
@@ -424,6 +451,18 @@ def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = 
     given = f" (it is {value!r})" if isinstance(value, str | int | float) else ""
     expected = f"; expected: {' '.join(field.description.split())}" if field and field.description else ""
     raise ScanError(f"{where}: {message}{given}{expected}")
+
+
+def _without_empty(raw: Any, model: type[BaseModel]) -> Any:
+    """The same without sections (fit:, mask:, stripes:, ...) that are left empty."""
+    if not isinstance(raw, dict):
+        return raw
+    inside = {key: _model_inside(field.annotation) for key, field in model.model_fields.items()}
+    return {
+        key: _without_empty(value, inside[key]) if inside.get(key) else value
+        for key, value in raw.items()
+        if value is not None or not inside.get(key)
+    }
 
 
 def _model_inside(annotation: Any) -> type[BaseModel] | None:

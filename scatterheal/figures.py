@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 
 from scatterheal.errors import ScanError
-from scatterheal.frames import Counts, Rgb, read_bitmaps, read_counts
+from scatterheal.frames import EPS, Counts, Rgb, read_bitmaps, read_counts
 
 # A colour that differs from the margin's by more than this in one channel belongs to something drawn.
 DRAWN = 40
@@ -52,6 +52,8 @@ class Cropped(NamedTuple):
     """Where it is in its bitmap or frame."""
     colours: Rgb | None
     """The colour bar's colours from its low to its high end, (n, 3), or None."""
+    whole: tuple[int, int]
+    """Height and width of the bitmap or frame before it was cropped."""
 
 
 def crop_scan(path: Path, kind: str, crop: tuple[int, int, int, int] | None = None) -> Cropped:
@@ -62,8 +64,8 @@ def crop_scan(path: Path, kind: str, crop: tuple[int, int, int, int] | None = No
     path : Path
         The scan's image.
     kind : {"figure", "frame"}
-        How to read it. Of the bitmaps that a file embeds, the largest is the plot and an elongated one
-        the colour bar; a single bitmap is a picture of the whole figure, in which both are looked for.
+        How to read it. Of the bitmaps that an EPS embeds, the largest is the plot and an elongated one
+        the colour bar; in a picture of a whole figure, white margin and all, both are looked for.
     crop : (left, top, right, bottom), optional
         In pixels of the bitmap or frame, instead of the automatic plot area or the whole frame.
 
@@ -75,18 +77,18 @@ def crop_scan(path: Path, kind: str, crop: tuple[int, int, int, int] | None = No
     if kind == "frame":
         counts = read_counts(path)
         box = _checked(crop, counts) if crop else Box(0, 0, counts.shape[1], counts.shape[0])
-        return Cropped(np.ascontiguousarray(box.of(counts)), box, None)
+        return Cropped(np.ascontiguousarray(box.of(counts)), box, None, counts.shape)
     bitmaps = read_bitmaps(path)
     largest = max(bitmaps, key=lambda bitmap: bitmap.shape[0] * bitmap.shape[1])
-    if len(bitmaps) > 1:
-        box = Box(0, 0, largest.shape[1], largest.shape[0])
-        bars = [bitmap for bitmap in bitmaps if bitmap is not largest and _elongated(*bitmap.shape[:2])]
+    if path.suffix.lower() in EPS and not _has_paper_margin(largest):
+        whole = Box(0, 0, largest.shape[1], largest.shape[0])
+        bars = [bitmap for bitmap in bitmaps if bitmap is not largest and _is_bar(bitmap)]
         colours = bar_colours(bars[0]) if bars else None
-        box = _checked(crop, largest) if crop else box
+        box = _checked(crop, largest) if crop else whole
     else:
         box = _checked(crop, largest) if crop else plot_area(largest)
         colours = colour_bar(largest, box)
-    return Cropped(np.ascontiguousarray(box.of(largest)), box, colours)
+    return Cropped(np.ascontiguousarray(box.of(largest)), box, colours, largest.shape[:2])
 
 
 def _checked(crop: tuple[int, int, int, int], image: NDArray) -> Box:
@@ -95,6 +97,13 @@ def _checked(crop: tuple[int, int, int, int], image: NDArray) -> Box:
     if box.left < 0 or box.top < 0 or box.right > width or box.bottom > height:
         raise ScanError(f"crop: {list(crop)} reaches outside the image of {width} x {height} pixels; correct it")
     return box
+
+
+def _has_paper_margin(picture: Rgb) -> bool:
+    """Whether a bitmap shows a whole page: its rim is light and of one colour."""
+    ring = _ring(picture)
+    paper = np.median(ring, axis=0)
+    return bool(paper.min() > 200 and (np.abs(ring - paper).max(axis=1) < DRAWN).mean() > 0.99)
 
 
 def plot_area(picture: Rgb) -> Box:
@@ -112,7 +121,7 @@ def plot_area(picture: Rgb) -> Box:
     Raises
     ------
     ScanError
-        No such rectangle.
+        No such rectangle, or several of nearly the same size (subplots).
 
     Examples
     --------
@@ -126,6 +135,8 @@ def plot_area(picture: Rgb) -> Box:
     height, width = picture.shape[:2]
     if not solid or solid[0].width * solid[0].height < 0.05 * height * width:
         raise ScanError("crop: no plot area found in the figure; give crop: [left, top, right, bottom]")
+    if len(solid) > 1 and solid[1].width * solid[1].height > 0.4 * solid[0].width * solid[0].height:
+        raise ScanError("crop: several plot areas in the figure; give the crop of one: [left, top, right, bottom]")
     return _without_frame(picture, solid[0])
 
 
@@ -142,10 +153,9 @@ def colour_bar(picture: Rgb, plot: Box) -> Rgb | None:
     for box in _solid_boxes(picture):
         apart = box.left >= plot.right or box.right <= plot.left or box.top >= plot.bottom or box.bottom <= plot.top
         long_enough = max(box.width, box.height) > 0.3 * min(plot.width, plot.height)
-        if apart and long_enough and _elongated(box.height, box.width):
-            colours = bar_colours(_without_frame(picture, box).of(picture))
-            if len(np.unique(colours, axis=0)) >= 8:
-                return colours
+        bar = _without_frame(picture, box).of(picture)
+        if apart and long_enough and bar.size and _is_bar(bar):
+            return bar_colours(bar)
     return None
 
 
@@ -168,14 +178,24 @@ def bar_colours(bar: Rgb) -> Rgb:
     return along[::-1] if upright else along
 
 
-def _elongated(height: int, width: int) -> bool:
-    return max(height, width) >= 4 * min(height, width)
+def _is_bar(bitmap: Rgb) -> bool:
+    """Whether a bitmap is a colour bar: elongated, of one colour across, of many along."""
+    height, width = bitmap.shape[:2]
+    if max(height, width) < 4 * min(height, width):
+        return False
+    across = np.median(bitmap, axis=1 if height >= width else 0, keepdims=True)
+    even = np.abs(bitmap - across).mean() < 8
+    return bool(even and len(np.unique(across.reshape(-1, 3), axis=0)) >= 8)
+
+
+def _ring(picture: Rgb) -> Rgb:
+    """The outermost pixels, (n, 3)."""
+    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
 def _solid_boxes(picture: Rgb) -> list[Box]:
     """Boxes of all solid rectangles on the margin's colour, the largest first."""
-    ring = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    colours, share = np.unique(ring, axis=0, return_counts=True)
+    colours, share = np.unique(_ring(picture), axis=0, return_counts=True)
     drawn = np.abs(picture.astype(int) - colours[share.argmax()]).max(axis=2) > DRAWN
     # Twice the thickness of text strokes at common sizes, odd so that edges stay where they are.
     thin = max(5, min(picture.shape[:2]) // 60) | 1

@@ -32,7 +32,7 @@ class Fitted(NamedTuple):
     losses: NDArray[np.float32]
     """The loss of every iteration."""
     snapshots: dict[int, Image]
-    """The network's image after 0, k, 2k, ... iterations."""
+    """The network's image after 0, k, 2k, ... and the last iteration."""
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -131,7 +131,7 @@ def fit(image: Image, valid: NDArray[np.bool_], hyperparameters: Mapping[str, An
         optimiser.step()
         # 7. Repeat; every k-th image is kept.
         losses[iteration - 1] = loss.detach()
-        if iteration % chosen["snapshot_every"] == 0:
+        if iteration % chosen["snapshot_every"] == 0 or iteration == chosen["iterations"]:
             snapshots[iteration] = _paint(network, still, image)
     return Fitted(_paint(network, still, image), losses.cpu().numpy(), snapshots)
 
@@ -141,7 +141,7 @@ def _seeded_network(chosen: Mapping[str, Any], outputs: int, device: torch.devic
     plan = networks.PLANS[chosen["network"]]
     inputs = plan.noise_channels if (chosen["input"] or plan.input) == "noise" else 2
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(chosen["seed"])
+        torch.default_generator.manual_seed(chosen["seed"])
         network = networks.build(chosen["network"], inputs, outputs, chosen["channels"])
     # Channels last is the layout in which convolutions run fastest; the result is the same to rounding.
     return network.to(device, memory_format=torch.channels_last)

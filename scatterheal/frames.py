@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -10,6 +11,7 @@ from base64 import a85decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,13 @@ from PIL import Image
 
 from scatterheal.errors import ScanError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Counts = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
+
+EPS = (".eps", ".ps", ".epsf")
 
 # MATLAB's log10 of no counts at all: cSAXS plots log10(counts + 1e-15).
 LOG10_OF_NOTHING = -10
@@ -52,7 +59,7 @@ def read_counts(path: Path) -> Counts:
     -------
     counts : float32 array (height, width)
         Photon counts in the file's own row order; negative values are the detector's codes for
-        pixels without a measurement.
+        pixels without a measurement (in unsigned files its two largest numbers).
 
     Raises
     ------
@@ -70,12 +77,27 @@ def read_counts(path: Path) -> Counts:
             # What it says of a broken file goes into our one line instead.
             logging.getLogger("fabio").setLevel(logging.CRITICAL)
             with fabio.open(str(path)) as frame:
+                if frame.nframes > 1:
+                    raise ScanError(f"{path}: holds {frame.nframes} frames; export the one to heal")
                 counts = frame.data
             if counts is None:
                 raise OSError("fabio found no frame in it")
-    if counts.ndim != 2 or min(counts.shape) < 2:
-        raise ScanError(f"{path}: holds an array of shape {counts.shape}, not one frame; export a single 2-D frame")
-    return np.ascontiguousarray(counts, dtype=np.float32)
+    if counts.ndim != 2 or min(counts.shape) < 2 or counts.dtype.kind not in "biuf":
+        raise ScanError(
+            f"{path}: holds {counts.dtype} values of shape {counts.shape}, not one frame; export a single 2-D frame"
+        )
+    return np.ascontiguousarray(_signed(counts), dtype=np.float32)
+
+
+def _signed(counts: NDArray) -> NDArray:
+    """Codes of pixels without a measurement as negative numbers, also where the file is unsigned.
+
+    A detector's -1 and -2 are the two largest numbers of an unsigned type (Dectris, pyFAI's dummies).
+    """
+    if counts.dtype.kind != "u" or counts.dtype.itemsize < 2:
+        return counts
+    largest = int(np.iinfo(counts.dtype).max)
+    return np.where(counts >= largest - 1, counts.astype(np.float64) - largest - 1, counts)
 
 
 def _fig_counts(path: Path) -> NDArray[np.float64]:
@@ -95,7 +117,8 @@ def _fig_counts(path: Path) -> NDArray[np.float64]:
     values = np.asarray(shown[0], dtype=np.float64)
     counted = values > LOG10_OF_NOTHING
     counts = np.where(counted, 10.0 ** np.where(counted, values, 0), 0)
-    if np.abs(counts - np.round(counts)).max() > 1e-3 * counts.max():
+    counts[np.isnan(values)] = np.nan
+    if np.nanmax(np.abs(counts - np.round(counts))) > 1e-3 * np.nanmax(counts):
         raise ScanError(f"{path}: its image is not log10 of counts; export the counts as TIFF, EDF or NPY")
     return np.round(counts)
 
@@ -122,14 +145,25 @@ def read_bitmaps(path: Path) -> list[Rgb]:
     if path.suffix.lower() == ".fig":
         raise ScanError(f"{path}: a MATLAB .fig holds counts; write kind: frame in the scan's YAML")
     with _one_line(path, "is it complete, and is its ending right?"):
-        if path.suffix.lower() in (".eps", ".ps"):
+        if path.suffix.lower() in EPS:
             bitmaps = eps_bitmaps(path.read_bytes())
         else:
             with Image.open(path) as picture:
-                bitmaps = [np.asarray(picture.convert("RGB"))]
+                bitmaps = [_rgb(picture)]
     if not bitmaps:
         raise ScanError(f"{path}: this EPS embeds no bitmap; save the figure as PNG instead")
     return bitmaps
+
+
+def _rgb(picture: Image.Image) -> Rgb:
+    """Eight bits a colour; transparent parts on white, as a viewer shows them."""
+    if picture.mode.startswith("I"):
+        grey = np.asarray(picture, dtype=np.float64) / 257
+        return np.repeat(np.clip(np.round(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    if picture.has_transparency_data:
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture.convert("RGBA"))
+    return np.asarray(picture.convert("RGB"))
 
 
 _DICTIONARY = re.compile(
@@ -209,6 +243,11 @@ def read_mask(path: Path, convention: str) -> NDArray[np.bool_]:
         PNG, or a format that `read_counts` reads.
     convention : {"zero_is_missing", "nonzero_is_missing"}
         Files of both polarities exist, so it is never guessed.
+
+    Raises
+    ------
+    ScanError
+        When the file cannot be read.
     """
     if path.suffix.lower() in (".png", ".bmp", ".gif"):
         with _one_line(path, "is it a picture?"), Image.open(path) as picture:
@@ -222,8 +261,23 @@ def read_mask(path: Path, convention: str) -> NDArray[np.bool_]:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that takes its place only when all of it is written."""
     part = path.with_name(f".{path.stem}.part{path.suffix}")
-    yield part
-    os.replace(part, path)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values, indented."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its index."""
+    with replacing(path) as part:
+        table.to_csv(part, index=False)
 
 
 def write_tiff(path: Path, image: NDArray) -> None:

@@ -24,7 +24,8 @@ def top_count(image: NDArray, valid: NDArray[np.bool_] | None = None) -> float:
     """
     if image.ndim == 3:
         return 255.0
-    top = np.nanpercentile(image, 99.9) if valid is None else image[valid].max()
+    counts = image[np.isfinite(image)] if valid is None else image[valid]
+    top = np.percentile(counts, 99.9 if valid is None else 100) if counts.size else 1.0
     return max(float(top), 1.0)
 
 
@@ -87,6 +88,6 @@ def grey_levels(image: NDArray) -> NDArray[np.float32]:
     >>> grey_levels(np.float32([[-1, 0, 9, 99]])).round().tolist()
     [[0.0, 0.0, 128.0, 255.0]]
     """
-    grey = rgb2gray(image) if image.ndim == 3 else np.log1p(np.maximum(np.nan_to_num(image), 0))
+    grey = rgb2gray(image) if image.ndim == 3 else np.log1p(np.maximum(np.where(np.isfinite(image), image, 0), 0))
     low, high = np.percentile(grey, [0.5, 99.9], method="closest_observation")
     return np.clip((grey - low) * (255 / max(high - low, 1e-12)), 0, 255).astype(np.float32)

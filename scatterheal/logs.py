@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from scatterheal.config import Config, scan_files
 from scatterheal.errors import ScanError
 
 
-def begin(path: str, about: str) -> logging.Logger:
+def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logging.Logger:
     """Send log lines to a file, and end the job with one clear line where the input is at fault.
 
     Parameters
     ----------
     path : str
         The log file.
-    about : str
-        The YAML file that a message about bad input starts with.
+    config : mapping
+        The workflow's configuration; it says which YAML file a message about the scan starts with.
+    scan : str, optional
+        The scan that the job is about.
 
     Returns
     -------
     logging.Logger
         The root logger, at level INFO.
     """
+    about = "config.yaml" if scan is None else scan_files(config.get("scans", Config().scans))[scan]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format="%(message)s", force=True)
     log = logging.getLogger()

@@ -26,6 +26,8 @@ GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE = REASONS.values()
 
 # A row that holds less than this share of its neighbourhood's median may belong to a stripe.
 DARK_SHARE = 0.02
+# A row of which less than this share is known is never called a stripe.
+FEWEST_KNOWN = 0.1
 # A stripe's edges are judged on this many rows inside and outside of it.
 EDGE_ROWS = 10
 # Chance that noise alone makes one stripe somewhere in an image.
@@ -38,7 +40,7 @@ def find_reasons(
     image: NDArray,
     grey: NDArray[np.float32],
     mask: dict[str, Any],
-    detector: str | None = None,
+    gaps: Missing | None = None,
     missing_in_file: Missing | None = None,
 ) -> NDArray[np.uint8]:
     """Why each pixel is missing.
@@ -52,8 +54,8 @@ def find_reasons(
     mask : dict
         The `mask` part of a scan's YAML, validated: parts beamstop, holder, outside, user (lists of
         shapes) and stripes.
-    detector : str, optional
-        pyFAI's name of the detector whose module gaps are missing.
+    gaps : bool array (height, width), optional
+        The detector's module gaps, from `detector_gaps`, cut like the image.
     missing_in_file : bool array (height, width), optional
         From a mask file, True where missing.
 
@@ -65,7 +67,7 @@ def find_reasons(
     Raises
     ------
     ScanError
-        Unknown detector, or a detector or mask file of another shape than the image.
+        A mask file of another shape than the image, or a shape that hides no pixel.
 
     Examples
     --------
@@ -78,15 +80,18 @@ def find_reasons(
     shape = grey.shape
     reasons = np.zeros(shape, np.uint8)
     if image.ndim == 2:
-        if detector:
-            reasons[detector_gaps(detector, shape)] |= GAP
+        if gaps is not None:
+            reasons[gaps] |= GAP
         # Without a detector's geometry its codes still tell which pixels were not measured.
-        reasons[(image < 0) & (reasons == 0)] |= HOT_OR_DEAD if detector else GAP
+        reasons[(image < 0) & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
         reasons[~np.isfinite(image)] |= HOT_OR_DEAD
         reasons[hot_pixels(image, reasons > 0)] |= HOT_OR_DEAD
     for part in ("beamstop", "holder", "outside", "user"):
         for outline in mask.get(part, []):
-            reasons[draw(outline, grey)] |= REASONS[part]
+            drawn = draw(outline, grey)
+            if not drawn.any():
+                raise ScanError(f"mask.{part}: a shape hides no pixel; move it, or raise its threshold")
+            reasons[drawn] |= REASONS[part]
     if missing_in_file is not None:
         if missing_in_file.shape != shape:
             raise ScanError(
@@ -95,7 +100,7 @@ def find_reasons(
             )
         reasons[missing_in_file] |= USER
     stripes = mask["stripes"]
-    known = np.where(reasons > 0, 0, grey)
+    known = np.where(reasons > 0, np.nan, grey)
     for lines, known_rows, reason_rows in (
         (stripes["horizontal"], known, reasons),
         (stripes["vertical"], known.T, reasons.T),
@@ -161,10 +166,23 @@ def draw(outline: dict[str, Any], grey: NDArray[np.float32]) -> Missing:
 def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
     """The gaps between the modules of a detector, from pyFAI's tables.
 
+    Parameters
+    ----------
+    name : str
+        pyFAI's name of the detector.
+    shape : (height, width)
+        Of the whole frame, before it is cropped.
+
     Raises
     ------
     ScanError
         A name that pyFAI does not know, or a detector of another shape than the frame.
+
+    Examples
+    --------
+    >>> gaps = detector_gaps("Pilatus300k", (619, 487))
+    >>> int(gaps.sum()) == 2 * 17 * 487
+    True
     """
     from pyFAI.detectors import Detector, detector_factory
 
@@ -177,18 +195,19 @@ def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
     if detector.shape != shape:
         raise ScanError(
             f"detector: {name} has {detector.shape} pixels (rows, columns), the frame {shape}; "
-            "name the right detector, or leave it out and use mask.stripes"
+            "name the right detector, or leave it out: negative codes and dark stripes are found without it"
         )
     gaps = detector.calc_mask()
     return np.zeros(shape, bool) if gaps is None else np.asarray(gaps) != 0
 
 
 def hot_pixels(counts: NDArray[np.float32], missing: Missing) -> Missing:
-    """Pixels far above what their neighbours allow, single or in clusters of up to five.
+    """Pixels, single or in clusters of up to six, far above all that surrounds them.
 
-    The reference is the sixth largest of the 24 neighbours in a 5 x 5 window, so that up to five hot
-    ones do not hide each other while a ring one pixel wide still lifts it; hot is 15 Poisson standard
-    deviations above that.
+    A candidate lies 15 Poisson standard deviations above the sixth largest of its 24 neighbours in a
+    5 x 5 window, so that five hot neighbours do not hide it. It is hot when its cluster has at most six
+    pixels and it exceeds the brightest pixel beside the cluster tenfold: the flank of a sharp
+    ring, a Bragg spot or the beam's tail falls off more slowly than that.
 
     Parameters
     ----------
@@ -197,17 +216,30 @@ def hot_pixels(counts: NDArray[np.float32], missing: Missing) -> Missing:
     missing : bool array (height, width)
         Pixels that count as zero.
 
+    Returns
+    -------
+    hot : bool array (height, width)
+
     Examples
     --------
     >>> counts = np.ones((7, 7), np.float32); counts[3, 3] = 1048575
     >>> np.argwhere(hot_pixels(counts, counts < 0)).tolist()
     [[3, 3]]
+    >>> line = np.ones((15, 15), np.float32); line[7] = 200
+    >>> int(hot_pixels(line, line < 0).sum())
+    0
     """
     known = np.where(missing, 0, counts)
     neighbours = np.ones((5, 5), bool)
     neighbours[2, 2] = False
     reference = ndimage.rank_filter(known, rank=-6, footprint=neighbours, mode="mirror")
-    return ~missing & (known > reference + 15 * np.sqrt(reference + 1))
+    candidates = ~missing & (known > reference + 15 * np.sqrt(reference + 1))
+    touching = np.ones((3, 3), bool)
+    clusters, count = ndimage.label(candidates, touching)
+    small = np.bincount(clusters.ravel(), minlength=count + 1)[clusters] <= 6
+    beside = ndimage.maximum_filter(np.where(candidates, 0, known), 3, mode="mirror")
+    brightest_beside = ndimage.maximum(beside, clusters, range(count + 1))[clusters]
+    return candidates & small & (known > 10 * (brightest_beside + 1))
 
 
 def find_stripes(grey: NDArray[np.float32], threshold: float = 10) -> list[tuple[int, int]]:
@@ -221,8 +253,8 @@ def find_stripes(grey: NDArray[np.float32], threshold: float = 10) -> list[tuple
 
     Parameters
     ----------
-    grey : float32 array (rows, columns)
-        Grey levels 0..255, 0 where a pixel is known to be missing; transpose it to look for columns.
+    grey : float array (rows, columns)
+        Grey levels 0..255, NaN where a pixel is known to be missing; transpose it to look for columns.
     threshold : float
         A pixel is lit when its grey level is above this, and above a quarter of the usual level of the
         rows round it (so that JPEG noise and antialiased edges stay dark beside a bright pattern).
@@ -239,13 +271,18 @@ def find_stripes(grey: NDArray[np.float32], threshold: float = 10) -> list[tuple
     >>> find_stripes(100.0 * np.tri(100, 40))  # a bright side that fades out into a margin
     []
     """
+    missing = np.isnan(grey)
+    grey = np.where(missing, 0, grey)
     window = max(31, len(grey) // 8) | 1
     level = ndimage.median_filter(np.median(grey, axis=1), window, mode="reflect")
     lit = grey > np.maximum(threshold, level / 4)[:, None]
-    per_row = lit.sum(axis=1) / (_repeats(grey) * _repeats(grey.T))
+    # A row is judged by its known pixels, and not at all where few are known.
+    share_known = 1 - missing.mean(axis=1)
+    per_row = lit.sum(axis=1) / np.maximum(share_known, FEWEST_KNOWN) / (_repeats(grey) * _repeats(grey.T))
     usual = ndimage.median_filter(per_row, window, mode="reflect")
     # Without any light nearby a row is neither dark nor lit: it tells nothing.
-    labels, count = ndimage.label((per_row <= DARK_SHARE * usual) & (usual > 0))
+    dark = (per_row <= DARK_SHARE * usual) & (usual > 0) & (share_known > FEWEST_KNOWN)
+    labels, count = ndimage.label(dark)
     chance = math.log(FALSE_ALARM / len(lit))
     stripes = []
     for (run,) in ndimage.find_objects(labels, max_label=count):

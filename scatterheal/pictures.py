@@ -24,6 +24,8 @@ from scatterheal.masks import REASONS
 # Perceptually uniform, dark where there is nothing.
 COLOUR_MAP = "inferno"
 DOTS_PER_INCH = 120
+# A contact sheet breaks longer rows, so that it stays readable and no viewer refuses it.
+LONGEST_ROW = 10
 REASON_COLOURS = {
     "gap": "#4c9be8",
     "beamstop": "#e8584c",
@@ -125,10 +127,13 @@ def mask_overlay(
             blended[where] = 0.25 * blended[where] + 0.75 * 255 * np.array(to_rgb(colour))
             patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
     axes.imshow(blended.astype(np.uint8), interpolation="nearest")
-    axes.contour(hidden, levels=[0.5], colors="white", linewidths=0.8)
+    axes.autoscale(False)
+    # Two lines, so that one of them is seen on any colour.
+    for colour, thickness in (("black", 2.2), ("white", 0.9)):
+        axes.contour(hidden, levels=[0.5], colors=colour, linewidths=thickness)
+        if centre is not None:
+            axes.plot(*centre, "+", color=colour, markersize=12, markeredgewidth=thickness + 0.8)
     patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
-    if centre is not None:
-        axes.plot(*centre, "+", color="white", markersize=12, markeredgewidth=1.5)
     axes.set_title(f"{title}: {(reasons > 0).mean():.1%} missing", fontsize=11)
     figure.legend(handles=patches, loc="lower center", ncols=4, fontsize=8, frameon=False)
     _save(figure, path)
@@ -147,37 +152,43 @@ def contact_sheet(path: Path, tiles: Sequence[Tile], title: str) -> None:
         Above the sheet.
     """
     ordered = sorted(tiles, key=lambda tile: tile.rank)
-    rows = list(dict.fromkeys(tile.row for tile in ordered))
-    longest = max(sum(tile.row == row for tile in ordered) for row in rows)
+    lines: list[list[Tile]] = []
+    for row in dict.fromkeys(tile.row for tile in ordered):
+        of_row = [tile for tile in ordered if tile.row == row]
+        lines += [of_row[k : k + LONGEST_ROW] for k in range(0, len(of_row), LONGEST_ROW)]
     height, width = tiles[0].image.shape[:2]
-    wide = 2.3
-    high = wide * height / width
-    lines = 1 + max(tile.settings.count("\n") + 1 for tile in tiles)
-    label = 0.16 * lines + 0.1
-    size = (wide * longest + 0.5, (high + label) * len(rows) + 0.4)
+    scale = min(2.2 / width, 2.8 / height)
+    wide, high = 2.3, scale * height
+    label = 0.16 * (1 + max(tile.settings.count("\n") + 1 for tile in tiles)) + 0.12
+    size = (max(wide * max(map(len, lines)), 4.2) + 0.5, (high + label) * len(lines) + 0.4)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     figure.suptitle(title, y=1 - 0.08 / size[1], va="top", fontsize=11)
-    for tile in ordered:
-        row = rows.index(tile.row)
-        column = sum(other.row == tile.row for other in ordered[: ordered.index(tile)])
-        left, below = 0.45 + wide * column, size[1] - 0.35 - (high + label) * (row + 1)
-        axes = figure.add_axes((left / size[0], below / size[1], (wide - 0.1) / size[0], high / size[1]))
-        _show(axes, tile.image)
-        best = tile.rank == 1
-        score = "collapsed" if tile.collapsed else f"hidden MSE {tile.hidden_mse:.5f}"
-        axes.set_title(
-            f"#{tile.rank}  {score}\n{tile.settings}".rstrip(),
-            fontsize=7.5,
-            color="#0a7a35" if best else "#888888" if tile.collapsed else "black",
-            fontweight="bold" if best else "normal",
-            pad=3,
-        )
-        for edge in axes.spines.values():
-            edge.set(visible=best, color="#0fa34a", linewidth=3)
-        if column == 0:
-            axes.set_ylabel(tile.row, fontsize=9)
+    for row, of_line in enumerate(lines):
+        below = size[1] - 0.35 - (high + label) * (row + 1)
+        for column, tile in enumerate(of_line):
+            left = 0.45 + wide * column + (wide - 0.1 - scale * width) / 2
+            place = (left / size[0], below / size[1], scale * width / size[0], high / size[1])
+            _draw_tile(figure.add_axes(place), tile)
+        middle = (below + high / 2) / size[1]
+        figure.text(0.22 / size[0], middle, of_line[0].row, rotation=90, va="center", ha="center", fontsize=9)
     _save(figure, path)
+
+
+def _draw_tile(axes: Axes, tile: Tile) -> None:
+    """One run: its image, and above it rank, score and settings."""
+    _show(axes, tile.image)
+    best = tile.rank == 1 and not tile.collapsed
+    score = "collapsed" if tile.collapsed else f"hidden MSE {tile.hidden_mse:.3g}"
+    axes.set_title(
+        f"#{tile.rank}  {score}\n{tile.settings}".rstrip(),
+        fontsize=7.5,
+        color="#0a7a35" if best else "#888888" if tile.collapsed else "black",
+        fontweight="bold" if best else "normal",
+        pad=4,
+    )
+    for edge in axes.spines.values():
+        edge.set(visible=best, color="#0fa34a", linewidth=3)
 
 
 def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb, title: str) -> None:
@@ -200,7 +211,7 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     panels[0].set_title("scan", fontsize=9)
     for axes, (iteration, hidden_mse, image) in zip(panels[1:], snapshots, strict=True):
         _show(axes, image)
-        axes.set_title(f"iteration {iteration}\nhidden MSE {hidden_mse:.5f}", fontsize=9)
+        axes.set_title(f"iteration {iteration}\nhidden MSE {hidden_mse:.3g}", fontsize=9)
     _save(figure, path)
 
 
@@ -245,7 +256,7 @@ def _draw_bar(figure: Figure, beside: Axes, scale: float | Bar) -> None:
         bar.set_label("log10 counts" if meaning.get("scale") == "log10" else "the figure's colours", fontsize=8)
     else:
         norm = FuncNorm((lambda n: np.log1p(np.maximum(n, 0)), np.expm1), vmin=0, vmax=scale)
-        bar = figure.colorbar(ScalarMappable(norm, COLOUR_MAP), cax=beside)
+        bar = figure.colorbar(ScalarMappable(norm, COLOUR_MAP), cax=beside, extend="max")
         ticks = [0, *(step * 10**decade for decade in range(8) for step in (1, 2, 5))]
         ticks = [n for n in ticks if n <= scale]
         bar.set_ticks(ticks, labels=[f"{n:,}" for n in ticks])
@@ -258,7 +269,8 @@ def _panels(
     count: int, shape: tuple[int, int], long_side: float, above: float = 0.4, below: float = 0.1, right: float = 0.1
 ) -> tuple[Figure, list[Axes]]:
     """Equal axes side by side, each as large as its image needs (inches)."""
-    height, width = (long_side * side / max(shape) for side in shape)
+    # No panel gets narrower or lower than its title needs.
+    height, width = (max(long_side * side / max(shape), 1.6) for side in shape)
     gap = 0.1
     size = (count * (width + gap) + right, height + above + below)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH)

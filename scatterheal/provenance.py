@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from scatterheal import __version__
 from scatterheal.masks import REASONS
 
+# The packages that decide what is read, masked and painted.
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "fabio", "pyFAI", "snakemake")
+
 
 def record(
     source: Path,
@@ -47,6 +50,7 @@ def record(
         "note": "Pixels with reasons > 0 are estimates of the network, not measurements.",
         "source": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
         "scan": dict(scan),
+        "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),
         "missing_share": {
             "all": float((reasons > 0).mean()),
             **{name: float((reasons & bit > 0).mean()) for name, bit in REASONS.items()},
@@ -56,6 +60,6 @@ def record(
         "versions": {
             "scatterheal": __version__,
             "python": platform.python_version(),
-            **{package: version(package) for package in ("torch", "numpy", "scipy", "pillow", "snakemake")},
+            **{package: version(package) for package in PACKAGES},
         },
     }

@@ -8,7 +8,7 @@ import numpy as np
 from scatterheal import frames, grayscale, logs, pictures
 
 scan = snakemake.params.scan
-logs.begin(snakemake.log[0], scan["file"])
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = frames.read_tiff(Path(snakemake.input.image))
 top = grayscale.top_count(image)

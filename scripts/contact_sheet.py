@@ -6,7 +6,7 @@ import pandas as pd
 
 from scatterheal import frames, grayscale, logs, pictures
 
-logs.begin(snakemake.log[0], snakemake.wildcards.scan)
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 top = grayscale.top_count(frames.read_tiff(Path(snakemake.input.image)))
 healed = dict(zip(snakemake.params.runs, snakemake.input.healed, strict=True))
@@ -15,6 +15,5 @@ for run in pd.read_csv(snakemake.input.ranking).to_dict("records"):
     row, settings = pictures.labels(snakemake.params.runs[run["run"]], snakemake.params.axes)
     image = pictures.render(frames.read_tiff(Path(healed[run["run"]])), top)
     tiles.append(pictures.Tile(row, settings, run["rank"], run["hidden_mse"], run["collapsed"], image))
-pictures.contact_sheet(
-    Path(snakemake.output.sheet), tiles, f"{snakemake.wildcards.scan}: {len(tiles)} runs, best first"
-)
+title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed, best first"
+pictures.contact_sheet(Path(snakemake.output.sheet), tiles, title)

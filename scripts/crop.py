@@ -1,12 +1,11 @@
 """Cut the plot area of a figure, or a frame, out of a scan's file."""
 
-import json
 from pathlib import Path
 
 from scatterheal import figures, frames, logs
 
 scan = snakemake.params.scan
-log = logs.begin(snakemake.log[0], scan["file"])
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 crop = None if scan["crop"] == "auto" else tuple(scan["crop"])
 cropped = figures.crop_scan(Path(snakemake.input.image), scan["kind"], crop)
@@ -14,8 +13,10 @@ log.info("%s: kept %s (%s)", snakemake.input.image, cropped.box, "automatic" if 
 
 frames.write_tiff(Path(snakemake.output.image), cropped.image)
 found = {
+    "asked": scan["crop"],
+    "sha256": snakemake.params.content,
+    "whole": cropped.whole,
     "box": cropped.box._asdict(),
-    "automatic": crop is None,
     "colour_bar": None if cropped.colours is None else cropped.colours.tolist(),
 }
-Path(snakemake.output.found).write_text(json.dumps(found) + "\n")
+frames.write_json(Path(snakemake.output.found), found)

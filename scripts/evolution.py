@@ -7,7 +7,7 @@ import pandas as pd
 
 from scatterheal import frames, logs, pictures
 
-logs.begin(snakemake.log[0], snakemake.wildcards.scan)
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 best = pd.read_csv(snakemake.input.ranking).run[0]
 chosen = snakemake.params.runs.index(best)
@@ -18,4 +18,9 @@ snapshots = [
     for iteration, hidden_mse in after.items()
 ]
 scan = frames.read_png(Path(snakemake.input.picture))
-pictures.evolution(Path(snakemake.output.strip), snapshots, scan, f"{snakemake.wildcards.scan}: {best}")
+pictures.evolution(
+    Path(snakemake.output.strip),
+    snapshots,
+    scan,
+    f"{snakemake.wildcards.scan}: the network's own image in the run {best}",
+)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scatterheal import frames, grayscale, logs
 
-log = logs.begin(snakemake.log[0], snakemake.params.scan["file"])
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = frames.read_tiff(Path(snakemake.input.image))
 if image.ndim == 3:

@@ -8,8 +8,7 @@ import pandas as pd
 
 from scatterheal import frames, logs, provenance
 
-scan = snakemake.params.scan
-log = logs.begin(snakemake.log[0], scan["file"])
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 ranking = pd.read_csv(snakemake.input.ranking)
 best = ranking.run[0]
@@ -18,13 +17,15 @@ for name in ("healed", "model"):
     with frames.replacing(Path(snakemake.output[name])) as part:
         shutil.copyfile(snakemake.input[name][chosen], part)
 log.info("healed by %s", best)
+if ranking.collapsed[0]:
+    log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
 
 reasons = frames.read_tiff(Path(snakemake.input.reasons))
 record = provenance.record(
     source=Path(snakemake.input.source),
-    scan=scan,
+    scan=snakemake.params.scan,
     reasons=reasons,
     run=json.loads(Path(snakemake.input.run[chosen]).read_text()),
     metrics=json.loads(Path(snakemake.input.metrics[chosen]).read_text()),
 )
-Path(snakemake.output.provenance).write_text(json.dumps(record, indent=2) + "\n")
+frames.write_json(Path(snakemake.output.provenance), record)

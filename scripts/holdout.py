@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scatterheal import frames, holdout, logs, masks
 
-log = logs.begin(snakemake.log[0], snakemake.params.scan["file"])
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 reasons = frames.read_tiff(Path(snakemake.input.reasons))
 grey = frames.read_tiff(Path(snakemake.input.intensity))

@@ -1,6 +1,5 @@
 """Train one run's network on the known pixels of one scan, and score it on the hidden ones."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +8,8 @@ import torch
 from scatterheal import fit, frames, grayscale, logs, pictures
 from scatterheal.inpaint import inpaint
 
-run = snakemake.params.run
-log = logs.begin(snakemake.log[0], run["file"])
+hyperparameters = snakemake.params.hyperparameters
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 torch.set_num_threads(snakemake.threads)
 device = fit.choose_device(snakemake.config.get("fit", {}).get("device", "auto"))
 log.info(fit.describe_device(device))
@@ -20,7 +19,7 @@ missing = frames.read_tiff(Path(snakemake.input.reasons)) > 0
 hidden = frames.read_png(Path(snakemake.input.hidden)) > 0
 truth = frames.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 
-done = inpaint(image, missing, hidden, run["hyperparameters"], device, truth)
+done = inpaint(image, missing, hidden, hyperparameters, device, truth)
 log.info("hidden pixels: mean squared error %.6f", done.metrics["hidden_mse"])
 
 frames.write_tiff(Path(snakemake.output.healed), done.healed)
@@ -30,6 +29,6 @@ folder.mkdir(parents=True, exist_ok=True)
 for iteration, snapshot in done.snapshots.items():
     frames.write_png(folder / f"{iteration:06d}.png", pictures.render(snapshot, grayscale.top_count(image)))
 curve = pd.DataFrame({"iteration": range(1, len(done.losses) + 1), "loss": done.losses})
-curve.to_csv(snakemake.output.curve, index=False)
-Path(snakemake.output.run).write_text(json.dumps(run["hyperparameters"], indent=2) + "\n")
-Path(snakemake.output.metrics).write_text(json.dumps(done.metrics, indent=2) + "\n")
+frames.write_csv(Path(snakemake.output.curve), curve)
+frames.write_json(Path(snakemake.output.run), hyperparameters)
+frames.write_json(Path(snakemake.output.metrics), done.metrics)

@@ -5,7 +5,7 @@ from pathlib import Path
 from scatterheal import frames, logs, pictures
 
 scan = snakemake.params.scan
-logs.begin(snakemake.log[0], scan["file"])
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 pictures.mask_overlay(
     Path(snakemake.output.overlay),

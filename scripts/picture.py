@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scatterheal import frames, grayscale, logs, pictures
 
-logs.begin(snakemake.log[0], snakemake.params.scan["file"])
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 top = grayscale.top_count(frames.read_tiff(Path(snakemake.input.image)))
 shown = frames.read_tiff(Path(snakemake.input.shown))

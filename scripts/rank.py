@@ -6,11 +6,10 @@ from pathlib import Path
 from scatterheal import frames, logs
 from scatterheal.rank import rank
 
-log = logs.begin(snakemake.log[0], snakemake.params.scan["file"])
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 runs = snakemake.params.runs
 metrics = {run: json.loads(Path(file).read_text()) for run, file in zip(runs, snakemake.input.metrics, strict=True)}
 table = rank(runs, metrics)
 log.info("best: %s, hidden mean squared error %.6f", table.run[0], table.hidden_mse[0])
-with frames.replacing(Path(snakemake.output.ranking)) as part:
-    table.to_csv(part, index=False)
+frames.write_csv(Path(snakemake.output.ranking), table)

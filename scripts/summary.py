@@ -6,11 +6,10 @@ import pandas as pd
 
 from scatterheal import frames, logs
 
-logs.begin(snakemake.log[0], "summary")
+logs.begin(snakemake.log[0], snakemake.config)
 
 scans = snakemake.params.scans
 best = [pd.read_csv(file).iloc[[0]] for file in snakemake.input.rankings]
 table = pd.concat(best, ignore_index=True).drop(columns="rank")
 table.insert(0, "scan", scans)
-with frames.replacing(Path(snakemake.output.summary)) as part:
-    table.to_csv(part, index=False)
+frames.write_csv(Path(snakemake.output.summary), table)

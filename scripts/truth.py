@@ -6,7 +6,7 @@ from pathlib import Path
 from scatterheal import figures, frames, logs
 
 scan = snakemake.params.scan
-logs.begin(snakemake.log[0], scan["file"])
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 box = json.loads(Path(snakemake.input.found).read_text())["box"]
 truth = figures.crop_scan(Path(snakemake.input.truth), scan["kind"], tuple(box.values()))

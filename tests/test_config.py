@@ -58,12 +58,26 @@ def refusal(function, *arguments):
         ("image: a.png\nkind: figure\nmask: {stripes: {vertical: some}}", "expected: auto | none | [["),
         ("image: a.png\nkind: figure\ndetector: Pilatus2M", "a.yaml: detector is for frames"),
         ("image: a.png\nkind: figure\ncrop: [5, 5, 5, 9]", "a.yaml: crop must be [left, top, right, bottom]"),
-        ("image: [a.png\nkind: figure", "a.yaml: not valid YAML in line 2; correct the syntax there"),
+        ("image: [a.png\nkind: figure", "a.yaml: not valid YAML in line 2 (expected ',' or ']', but got"),
+        ("image: a.png\nkind: figure\nkind: frame", "a.yaml: not valid YAML in line 3 (kind is given twice); correct"),
+        ("image: a.png\nkind: figure\ncolour: {range: [3, 0]}", "a.yaml: colour: range must be [low, high]"),
+        ("image: a.png\nkind: figure\ncrop: [-5, 0, 5, 5]", "a.yaml: crop must be"),
         ("just words", "a.yaml: input should be a valid dictionary"),
     ],
 )
 def test_a_bad_scan_is_refused_in_one_line_with_file_key_and_remedy(scan_yaml, text, words):
     assert words in refusal(read_scan, scan_yaml(text))
+
+
+def test_sections_left_empty_are_as_good_as_left_out(scan_yaml):
+    scan = read_scan(scan_yaml("image: a.png\nkind: figure\nmask:\n  stripes:\n"))
+    assert scan.mask == Mask()
+    assert read_config({"fit": None}).fit.lr == 0.01
+
+
+def test_a_yaml_that_is_no_utf8_is_one_line(tmp_path):
+    (tmp_path / "a.yaml").write_bytes("# 5 µm\nimage: a.png".encode("latin-1"))
+    assert "a.yaml: not UTF-8 text at byte 4; save it as UTF-8" in refusal(read_scan, tmp_path / "a.yaml")
 
 
 def test_an_empty_image_is_refused(scan_yaml, tmp_path):
@@ -84,6 +98,8 @@ def test_scan_names(tmp_path):
     (tmp_path / "my scan.yaml").touch()
     assert "use only letters, digits" in refusal(scan_files, str(tmp_path))
     assert "two files are called a" in refusal(scan_files, ["x/a.yaml", "y/a.yaml"])
+    assert "two files are called A" in refusal(scan_files, ["x/a.yaml", "y/A.yaml"])
+    assert "results/logs is the pipeline's own; rename the file" in refusal(scan_files, ["logs.yaml"])
 
 
 @pytest.mark.parametrize(
@@ -96,6 +112,9 @@ def test_scan_names(tmp_path):
         ({"fit": {"lr": "fast"}}, "c.yaml: fit.lr: "),
         ({"fit": {"device": "gpu"}}, "c.yaml: fit.device: input should be 'auto', 'cpu' or 'cuda' (it is 'gpu')"),
         ({"preset": "best"}, "c.yaml: preset: "),
+        ({"results": ""}, "c.yaml: results: "),
+        ({"scans": []}, "c.yaml: scans: "),
+        ({"fit": {"seed": 10**23}}, "c.yaml: fit.seed: "),
     ],
 )
 def test_a_bad_configuration_is_refused(raw, words):

@@ -95,6 +95,25 @@ def test_without_a_plot_area_one_line_says_what_to_do(kind):
         plot_area(picture)
 
 
+def test_several_plot_areas_are_refused():
+    left, right = (plotted(bar_at=None)[0] for _ in range(2))
+    with pytest.raises(ScanError, match="several plot areas in the figure; give the crop of one"):
+        plot_area(np.hstack([left, right]))
+
+
+def test_an_eps_without_a_colour_bar_is_its_plot(tmp_path):
+    """Its one bitmap is the plot, bright box in it or not, unless it shows a whole page."""
+    from test_frames import matlab_eps
+
+    plot = np.random.default_rng(0).integers(0, 60, (120, 160, 3), dtype=np.uint8)
+    plot[40:90, 50:120] = 250
+    (tmp_path / "a.eps").write_bytes(matlab_eps(plot))
+    assert crop_scan(tmp_path / "a.eps", "figure").box == (0, 0, 160, 120)
+    page, _ = plotted()
+    (tmp_path / "b.eps").write_bytes(matlab_eps(page))
+    assert crop_scan(tmp_path / "b.eps", "figure").box == plot_area(page)
+
+
 def test_an_explicit_crop_overrides_and_must_fit(tmp_path):
     picture, _ = plotted()
     Image.fromarray(picture).save(tmp_path / "a.png")

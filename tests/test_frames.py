@@ -21,7 +21,8 @@ COUNTS = arrays(np.float32, st.tuples(st.integers(2, 9), st.integers(2, 9)), ele
 def test_tiff_keeps_every_bit(tmp_path_factory, image):
     path = tmp_path_factory.mktemp("tiff") / "a.tif"
     frames.write_tiff(path, image)
-    back = frames.read_tiff(path).reshape(image.shape)
+    back = frames.read_tiff(path)
+    assert back.shape == image.shape
     assert back.dtype == image.dtype
     assert back.tobytes() == image.tobytes()
     assert [file.name for file in path.parent.iterdir()] == ["a.tif"]
@@ -34,6 +35,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         part.write_text("ha")
         raise RuntimeError
     assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def matlab_eps(image, top_first=True):
@@ -108,6 +110,45 @@ def test_frames_keep_integer_counts_and_codes(tmp_path, ending):
         {"edf": fabio.edfimage.EdfImage, "cbf": fabio.cbfimage.CbfImage}[ending](data=counts).write(str(path))
     np.testing.assert_array_equal(frames.read_counts(path), counts)
     assert frames.read_counts(path).dtype == np.float32
+
+
+@pytest.mark.parametrize("type_", [np.uint16, np.uint32])
+def test_codes_of_unsigned_frames_become_negative(tmp_path, type_):
+    largest = np.iinfo(type_).max
+    np.save(tmp_path / "a.npy", np.array([[0, largest], [largest - 1, 7]], type_))
+    np.testing.assert_array_equal(frames.read_counts(tmp_path / "a.npy"), [[0, -1], [-2, 7]])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (np.array([["a", "b"], ["c", "d"]]), "holds <U1 values of shape (2, 2), not one frame"),
+        (np.ones((2, 2), complex), "holds complex128 values"),
+        (np.ones((3, 2, 2)), "of shape (3, 2, 2), not one frame; export a single 2-D frame"),
+    ],
+)
+def test_what_is_no_frame_is_refused(tmp_path, content, words):
+    np.save(tmp_path / "a.npy", content)
+    with pytest.raises(ScanError) as refused:
+        frames.read_counts(tmp_path / "a.npy")
+    assert words in str(refused.value)
+
+
+def test_several_frames_in_one_file_are_refused(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((3, 8, 8), np.int32), photometric="minisblack")
+    with pytest.raises(ScanError, match=r"a\.tif: "):
+        frames.read_counts(tmp_path / "a.tif")
+
+
+def test_pictures_of_sixteen_bits_and_with_transparency(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.array([[0, 257, 65535]], np.uint16)).save(tmp_path / "a.png")
+    assert frames.read_bitmaps(tmp_path / "a.png")[0][..., 0].tolist() == [[0, 1, 255]]
+    Image.fromarray(np.uint8([[[9, 9, 9, 255], [9, 9, 9, 0]]]), "RGBA").save(tmp_path / "b.png")
+    assert frames.read_bitmaps(tmp_path / "b.png")[0][..., 0].tolist() == [[9, 255]]
 
 
 @pytest.mark.parametrize("ending", ["tif", "edf", "cbf", "npy", "fig"])

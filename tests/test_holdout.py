@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import poisson
 
 from scatterheal import holdout
 from scatterheal.errors import ScanError
@@ -64,6 +65,16 @@ def test_a_constant_has_collapsed_and_a_fit_has_not():
     assert holdout.score(constant, image, known, ~known).collapsed
     assert not holdout.score(0.5 * image + 0.5 * constant, image, known, ~known).collapsed
     assert holdout.score(np.full_like(image, np.nan), image, known, ~known).collapsed
+
+
+def test_the_truth_of_a_scan_of_few_counts_has_not_collapsed():
+    expected = np.random.default_rng(0).uniform(0.2, 0.7, (200, 200))
+    image = np.log1p(np.random.default_rng(1).poisson(expected)).astype(np.float32)
+    # The best painting by this score: the expectation of log(1 + n).
+    painted = sum(poisson.pmf(n, expected) * np.log1p(n) for n in range(30)).astype(np.float32)
+    known = np.ones(image.shape, bool)
+    known[:20] = False
+    assert not holdout.score(painted, image, known, ~known).collapsed
 
 
 def test_the_score_is_the_hidden_pixels_alone():

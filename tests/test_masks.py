@@ -50,14 +50,49 @@ def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
 
 def test_detector_gaps_come_from_pyfai():
     counts = np.random.default_rng(0).poisson(5, (619, 487)).astype(np.float32)
-    reasons = find_reasons(counts, counts, {"stripes": NO_STRIPES}, detector="Pilatus300k")
+    gaps = masks.detector_gaps("Pilatus300k", (619, 487))
+    reasons = find_reasons(counts, counts, {"stripes": NO_STRIPES}, gaps)
     assert np.flatnonzero((reasons == GAP).all(axis=1)).tolist() == [*range(195, 212), *range(407, 424)]
     with pytest.raises(
         ScanError, match=r"Pilatus1M has \(1043, 981\) pixels \(rows, columns\), the frame \(619, 487\)"
     ):
-        find_reasons(counts, counts, {"stripes": NO_STRIPES}, detector="Pilatus1M")
+        masks.detector_gaps("Pilatus1M", (619, 487))
     with pytest.raises(ScanError, match=r"pyFAI knows no 'Pilatus3M'; did you mean .*pilatus2m.*\?"):
-        find_reasons(counts, counts, {"stripes": NO_STRIPES}, detector="Pilatus3M")
+        masks.detector_gaps("Pilatus3M", (619, 487))
+
+
+@pytest.mark.parametrize("width", [0.6, 1.0, 1.5])
+@pytest.mark.parametrize("peak", [1e3, 1e5])
+def test_sharp_rings_spots_and_the_beams_tail_are_not_hot(width, peak):
+    y, x = np.indices((161, 161))
+    radius = np.hypot(x - 80, y - 80)
+    ring = peak * np.exp(-0.5 * ((radius - 60) / width) ** 2)
+    spot = peak * np.exp(-0.5 * (np.hypot(x - 20, y - 30) / 1.2) ** 2)
+    tail = peak * np.exp(-radius / 3)
+    counts = np.random.default_rng(0).poisson(2 + ring + spot + tail).astype(np.float32)
+    assert not masks.hot_pixels(counts, counts < 0).any()
+    counts[[10, 10, 11, 140], [100, 101, 100, 20]] = 1e6
+    assert np.argwhere(masks.hot_pixels(counts, counts < 0)).tolist() == [[10, 100], [10, 101], [11, 100], [140, 20]]
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        {"rectangle": [1, 1, 4, 4], "threshold": 10},
+        {"polygon": [[1.2, 1.2], [1.8, 1.2], [1.2, 1.8]]},
+        {"circle": [1.5, 1.5, 0.5]},
+    ],
+)
+def test_a_shape_that_hides_nothing_is_refused(outline):
+    grey = np.full((6, 6), 200, np.float32)
+    with pytest.raises(ScanError, match=r"mask\.holder: a shape hides no pixel; move it, or raise its threshold"):
+        find_reasons(grey, grey, {"holder": [outline], "stripes": NO_STRIPES})
+
+
+def test_rows_beside_a_wide_holder_are_no_stripes():
+    grey = np.random.default_rng(0).uniform(50, 200, (120, 200)).astype(np.float32)
+    reasons = find_reasons(grey, grey, {"holder": [{"rectangle": [0, 90, 198, 100]}], "stripes": AUTO})
+    assert not (reasons & STRIPE).any()
 
 
 def test_a_mask_file_of_another_shape_is_refused():

@@ -84,7 +84,8 @@ def test_careful_masks_fit_their_scans(real_scans, name):
     image = cropped(scan).image
     check_geometry(scan.mask, image.shape[1::-1])
     grey = grayscale.grey_levels(image)
-    reasons = masks.find_reasons(image, grey, scan.mask.model_dump(mode="json"), scan.detector)
+    gaps = masks.detector_gaps(scan.detector, image.shape) if scan.detector else None
+    reasons = masks.find_reasons(image, grey, scan.mask.model_dump(mode="json"), gaps)
     masks.check_share(reasons, allow_large_mask=False)
     assert 0.05 < (reasons > 0).mean() < 0.15
     # Stripes hold nothing (JPEG leaves a little at their edges); gaps hold no counts.
@@ -102,5 +103,8 @@ def test_masks_cover_what_the_report_masked(real_scans, name):
     image = cropped(scan).image
     reasons = masks.find_reasons(image, grayscale.grey_levels(image), scan.mask.model_dump(mode="json"))
     theirs = frames.read_mask(scan.image.parents[1] / "paper_inputs" / f"{name}_mask.png", "zero_is_missing")
-    ours = ndimage.binary_dilation(shrink_missing(reasons > 0, theirs.shape), iterations=1)
-    assert (ours & theirs).sum() / theirs.sum() > 0.9
+    ours = shrink_missing(reasons > 0, theirs.shape)
+    # The report missed the gap between modules at the right border of three scans, and widened the wire.
+    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.65
+    near = ndimage.binary_dilation(ours, iterations=1)
+    assert (near & theirs).sum() / theirs.sum() > 0.9

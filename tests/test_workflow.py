@@ -159,6 +159,25 @@ def test_editing_a_mask_redoes_nothing_before_it(project):
     assert planned(project) == {**dict.fromkeys(AFTER_THE_MASK, 1), "inpaint": 2}
 
 
+def test_an_image_replaced_by_an_older_file_is_a_new_image(project):
+    path = project / "scans" / "demo_waxs.tif"
+    counts = frames.read_counts(path)
+    counts[0, 0] += 1
+    frames.write_tiff(path, counts)
+    os.utime(path, (1e9, 1e9))
+    assert planned(project)["crop"] == 1
+
+
+def test_another_crop_is_checked_against_its_own_size(project):
+    """Not against what an earlier crop left in the results."""
+    yaml_file = project / "scans" / "demo_saxs.yaml"
+    edit(yaml_file, "kind: figure", "kind: figure\ncrop: [53, 36, 120, 110]")
+    code, output = snakemake(project, "--dry-run", check=False)
+    assert code != 0 and "outside the cropped image of 67 x 74 pixels" in output
+    edit(yaml_file, "crop: [53, 36, 120, 110]", "crop: [53, 36, 260, 194]")
+    assert planned(project)["crop"] == 1
+
+
 def test_editing_a_comment_redoes_nothing(project):
     edit(project / "scans" / "demo_saxs.yaml", "# Simulated", "# A simulated")
     edit(project / "scans" / "demo_saxs.yaml", "kind: figure", "kind:   figure   # a picture")
@@ -196,6 +215,7 @@ def test_a_fresh_checkout_redoes_nothing(project):
 def test_editing_the_training_code_redoes_the_trainings_but_not_its_comments(project):
     edit(project / "scatterheal" / "fit.py", "# 6. One step of Adam.", "# 6. Adam's step.")
     edit(project / "scatterheal" / "fit.py", "Fit a network to the valid pixels", "Fits a network to the valid pixels")
+    edit(project / "scatterheal" / "fit.py", '"""The loss of every iteration."""', '"""All losses."""')
     assert planned(project) == {}
     edit(project / "scatterheal" / "fit.py", "optimiser.step()", "optimiser.step(None)")
     assert planned(project) == {
@@ -266,15 +286,16 @@ def test_cuda_where_there_is_none_fails_clearly(project):
 
 def test_profiles_ask_for_what_they_should(project):
     slurm = snakemake(project, "--dry-run", "--workflow-profile", "profiles/slurm", "--forceall")
-    assert re.search(r"rule inpaint:.*?resources:[^\n]*\bgpu=1\b", slurm, re.S)
-    assert re.search(r"rule crop:.*?resources:[^\n]*slurm_partition=CHANGE", slurm, re.S)
+    assert re.search(r"rule inpaint:(?:(?!\nrule ).)*?resources:[^\n]*\bgpu=1\b", slurm, re.S)
+    assert re.search(r"rule crop:(?:(?!\nrule ).)*?resources:[^\n]*slurm_partition=CHANGE", slurm, re.S)
     workstation = snakemake(project, "--dry-run", "--workflow-profile", "profiles/workstation", "--forceall")
-    assert re.search(r"rule inpaint:.*?resources:[^\n]*\bgpu=1\b", workstation, re.S)
+    assert re.search(r"rule inpaint:(?:(?!\n(?:local)?rule ).)*?resources:[^\n]*\bgpu=1\b", workstation, re.S)
     plain = snakemake(project, "--dry-run", "--forceall")
-    assert re.search(r"rule inpaint:.*?resources:[^\n]*\bgpu=0\b", plain, re.S)
+    assert re.search(r"rule inpaint:(?:(?!\n(?:local)?rule ).)*?resources:[^\n]*\bgpu=0\b", plain, re.S)
 
 
-def test_the_paper_preset_as_config_file_is_forty_runs(project):
+def test_the_paper_preset_as_config_file_is_forty_runs_whatever_config_yaml_says(project):
+    configure(project, grid={"seed": [0, 1]})
     jobs = planned(project, "--configfile", "workflow/presets/paper.yaml", "--config", "results=paper")
     assert jobs["inpaint"] == 2 * 40
 

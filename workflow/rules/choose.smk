@@ -22,7 +22,6 @@ rule rank:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan(),
         runs=RUNS,
         code=code("rank", "rank"),
     script:
@@ -53,10 +52,7 @@ rule heal:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=lambda wildcards: {
-            "file": str(FILES[wildcards.scan]),
-            **SCANS[wildcards.scan].model_dump(mode="json"),
-        },
+        scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
         runs=list(RUNS),
         code=code("heal", "provenance"),
     script:

@@ -1,6 +1,7 @@
 # What all files of this folder know. The validated configuration, the scans, the runs, the code they track.
 
 import ast
+import functools
 import hashlib
 import json
 import re
@@ -26,20 +27,30 @@ def code(script, *modules):
 
 
 def meaning(file):
-    """The code of a file without comments and docstrings."""
+    """The code of a file without comments, docstrings and other words that nothing reads."""
     tree = ast.parse((CODE / file).read_text())
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            words = [part for part in node.body if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)]
+            node.body = [part for part in node.body if part not in words] or [ast.Pass()]
     return ast.unparse(tree)
 
 
+@functools.cache
+def content(path):
+    """The SHA-256 of a file, or None: an input that is replaced by an older one is a new input all the same."""
+    return path and hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def cropped_size(name, scan):
-    """Width and height of the cropped scan, from its file until it has been cropped."""
+    """Width and height of the cropped scan, from its file unless it has been cropped as it is now."""
     done = Path(RESULTS, name, "crop.json")
+    asked = scan.model_dump(mode="json")["crop"]
     if done.is_file():
-        box = json.loads(done.read_text())["box"]
-        return box["right"] - box["left"], box["bottom"] - box["top"]
+        found = json.loads(done.read_text())
+        if (found.get("asked"), found.get("sha256")) == (asked, content(scan.image)):
+            box = found["box"]
+            return box["right"] - box["left"], box["bottom"] - box["top"]
     from scatterheal import figures
 
     crop = None if scan.crop == "auto" else scan.crop
@@ -77,17 +88,13 @@ AXES = sorted(CONFIG.grid)
 
 
 def of_scan(*keys):
-    """Parameter function: the named parts of a scan's YAML, with the file that they stand in.
+    """Parameter function: the named parts of a scan's YAML.
 
     Only these parts, so that an edit of the others reruns nothing; as one dict, since Snakemake
     compares parameters without their names.
     """
 
-    def parts(wildcards):
-        known = SCANS[wildcards.scan].model_dump(mode="json", include=set(keys))
-        return {"file": str(FILES[wildcards.scan]), **known}
-
-    return parts
+    return lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json", include=set(keys))
 
 
 def given(key, path_of):

@@ -27,10 +27,8 @@ rule inpaint:
         # A profile sets this for the GPUs that there are; by itself only device: cuda asks for one.
         gpu=1 if CONFIG.fit.device == "cuda" else 0,
     params:
-        run=lambda wildcards: {
-            "file": str(FILES[wildcards.scan]),
-            "hyperparameters": RUNS[wildcards.run],
-        },
+        hyperparameters=lambda wildcards: RUNS[wildcards.run],
+        # Not pictures: a new colour map must not train anything, so that snapshots keep the one they have.
         code=code("inpaint", "inpaint", "fit", "network", "grayscale", "working", "holdout"),
     script:
         "../../scripts/inpaint.py"

@@ -26,7 +26,6 @@ rule picture:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan(),
         code=code("picture", "pictures", "grayscale"),
     script:
         "../../scripts/picture.py"

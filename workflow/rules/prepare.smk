@@ -19,6 +19,7 @@ rule crop:
         runtime=10,
     params:
         scan=of_scan("kind", "crop"),
+        content=lambda wildcards: content(SCANS[wildcards.scan].image),
         code=code("crop", "frames", "figures"),
     script:
         "../../scripts/crop.py"
@@ -42,6 +43,7 @@ rule truth:
         runtime=10,
     params:
         scan=of_scan("kind"),
+        content=lambda wildcards: content(SCANS[wildcards.scan].truth),
         code=code("truth", "frames", "figures"),
     script:
         "../../scripts/truth.py"
@@ -63,7 +65,6 @@ rule grayscale:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan(),
         code=code("grayscale", "grayscale"),
     script:
         "../../scripts/grayscale.py"
@@ -73,6 +74,7 @@ rule mask:
     input:
         unpack(given("mask_file", lambda name, scan: scan.mask.file)),
         image=f"{RESULTS}/{{scan}}/image.tif",
+        found=f"{RESULTS}/{{scan}}/crop.json",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
     output:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
@@ -89,6 +91,7 @@ rule mask:
         runtime=10,
     params:
         scan=of_scan("mask", "detector"),
+        content=lambda wildcards: content(SCANS[wildcards.scan].mask.file),
         code=code("mask", "masks", "frames"),
     script:
         "../../scripts/mask.py"
@@ -111,7 +114,6 @@ rule holdout:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan(),
         code=code("holdout", "holdout"),
     script:
         "../../scripts/holdout.py"
