@@ -459,7 +459,7 @@ def _without_empty(raw: Any, model: type[BaseModel]) -> Any:
         return raw
     inside = {key: _model_inside(field.annotation) for key, field in model.model_fields.items()}
     return {
-        key: _without_empty(value, inside[key]) if inside.get(key) else value
+        key: _without_empty(value, section) if (section := inside.get(key)) else value
         for key, value in raw.items()
         if value is not None or not inside.get(key)
     }

@@ -117,7 +117,6 @@ def mask_overlay(
     title : str
         Above the picture.
     """
-    figure, (axes,) = _panels(1, picture.shape[:2], long_side=7.0, below=0.55)
     blended = picture.astype(float)
     patches = []
     for name, bit in REASONS.items():
@@ -126,6 +125,11 @@ def mask_overlay(
             colour = REASON_COLOURS[name]
             blended[where] = 0.25 * blended[where] + 0.75 * 255 * np.array(to_rgb(colour))
             patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
+    patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
+    # As many columns of the legend as the picture is wide.
+    columns = max(min(int(7.0 * picture.shape[1] / max(picture.shape[:2]) / 1.6), 4), 1)
+    below = 0.25 + 0.2 * -(-len(patches) // columns)
+    figure, (axes,) = _panels(1, picture.shape[:2], long_side=7.0, below=below)
     axes.imshow(blended.astype(np.uint8), interpolation="nearest")
     axes.autoscale(False)
     # Two lines, so that one of them is seen on any colour.
@@ -133,9 +137,8 @@ def mask_overlay(
         axes.contour(hidden, levels=[0.5], colors=colour, linewidths=thickness)
         if centre is not None:
             axes.plot(*centre, "+", color=colour, markersize=12, markeredgewidth=thickness + 0.8)
-    patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
     axes.set_title(f"{title}: {(reasons > 0).mean():.1%} missing", fontsize=11)
-    figure.legend(handles=patches, loc="lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(handles=patches, loc="lower center", ncols=columns, fontsize=8, frameon=False)
     _save(figure, path)
 
 
@@ -164,8 +167,8 @@ def contact_sheet(path: Path, tiles: Sequence[Tile], title: str) -> None:
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     figure.suptitle(title, y=1 - 0.08 / size[1], va="top", fontsize=11)
-    for row, of_line in enumerate(lines):
-        below = size[1] - 0.35 - (high + label) * (row + 1)
+    for number, of_line in enumerate(lines, start=1):
+        below = size[1] - 0.35 - (high + label) * number
         for column, tile in enumerate(of_line):
             left = 0.45 + wide * column + (wide - 0.1 - scale * width) / 2
             place = (left / size[0], below / size[1], scale * width / size[0], high / size[1])
