@@ -15,6 +15,9 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -32,6 +35,7 @@ include: "workflow/rules/pictures.smk"
 rule all:
     default_target: True
     input:
+        expand(f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json", scan=SCANS, run=RUNS),
         f"{RESULTS}/summary.csv",
         expand(f"{RESULTS}/{{scan}}/provenance.json", scan=SCANS),
         expand(f"{RESULTS}/{{scan}}/{{shown}}.png", scan=SCANS, shown=["cropped", "healed"]),

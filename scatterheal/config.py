@@ -249,6 +249,9 @@ def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config
     1500
     """
     config = _validated(Config, raw, path)
+    both = sorted(set(config.grid or {}) & set(raw.get("fit") or {}))
+    if both:
+        raise ScanError(f"{path}: fit.{both[0]}: grid has an axis {both[0]} that overrides it; remove one of the two")
     preset = yaml.safe_load((PRESETS / f"{config.preset}.yaml").read_text())
     grid = preset["grid"] if config.grid is None else config.grid
     fit = _validated(Fit, {**preset["fit"], **(raw.get("fit") or {})}, path, "fit")
@@ -375,11 +378,11 @@ def check_geometry(mask: Mask, size: tuple[int, int]) -> None:
     width, height = size
     for part, shape in mask.shapes():
         left, top, right, bottom = shape.bounds()
-        # A corner on the outer edge of a pixel, half a pixel out, is still on the image.
-        if left < -0.5 or top < -0.5 or right > width - 0.5 or bottom > height - 0.5:
+        # Up to a pixel beyond the rim's centres: people write the outer edge, or the width, for the last pixel.
+        if left < -1 or top < -1 or right > width or bottom > height:
             raise ScanError(
                 f"mask.{part}: it reaches from ({left:g}, {top:g}) to ({right:g}, {bottom:g}), "
-                f"outside the cropped image of {width} x {height} pixels; correct it"
+                f"outside the cropped image of {width} x {height} pixels; keep within 0..{width}, 0..{height}"
             )
     for part, length in (("horizontal", height), ("vertical", width)):
         lines = getattr(mask.stripes, part)

@@ -66,6 +66,8 @@ def read_counts(path: Path) -> Counts:
     ScanError
         When the file is no frame, broken, or not one two-dimensional array.
     """
+    if path.suffix.lower() in (*EPS, ".png", ".jpg", ".jpeg"):
+        raise ScanError(f"{path}: a picture holds colours, not counts; write kind: figure in the scan's YAML")
     with _one_line(path, "is it complete, and is its ending right?"):
         if path.suffix.lower() == ".fig":
             counts = _fig_counts(path)
@@ -146,7 +148,10 @@ def read_bitmaps(path: Path) -> list[Rgb]:
         raise ScanError(f"{path}: a MATLAB .fig holds counts; write kind: frame in the scan's YAML")
     with _one_line(path, "is it complete, and is its ending right?"):
         if path.suffix.lower() in EPS:
-            bitmaps = eps_bitmaps(path.read_bytes())
+            program = path.read_bytes()
+            bitmaps = eps_bitmaps(program)
+            if not bitmaps and b"%%EOF" not in program[-2048:]:
+                raise OSError("it ends early")
         else:
             with Image.open(path) as picture:
                 bitmaps = [_rgb(picture)]

@@ -39,6 +39,8 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
         if issubclass(kind, ScanError):
             log.error("%s: %s", about, error)
             print(f"{about}: {error}", file=sys.stderr)
+        elif issubclass(kind, KeyboardInterrupt):
+            log.error("interrupted")
         else:
             log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
             print(f"{about}: unexpected {kind.__name__}: {error} (see {path})", file=sys.stderr)

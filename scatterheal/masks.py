@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -184,14 +186,17 @@ def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
     >>> int(gaps.sum()) == 2 * 17 * 487
     True
     """
+    # What these packages say on import and on failure (no OpenCL, the whole registry) helps nobody here.
+    for package in ("pyFAI", "silx"):
+        logging.getLogger(package).setLevel(logging.CRITICAL)
     from pyFAI.detectors import Detector, detector_factory
 
     try:
         detector = detector_factory(name)
     except RuntimeError as error:
-        close = sorted({key for key in Detector.registry if key[:4] == name.lower()[:4]})
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise ScanError(f"detector: pyFAI knows no {name!r}{hint or '; see its list of detectors'}") from error
+        close = get_close_matches(name.lower(), Detector.registry, n=4)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see pyFAI's list of detectors"
+        raise ScanError(f"detector: pyFAI knows no {name!r}; {hint}") from error
     if detector.shape != shape:
         raise ScanError(
             f"detector: {name} has {detector.shape} pixels (rows, columns), the frame {shape}; "

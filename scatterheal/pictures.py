@@ -14,6 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from scatterheal.config import spelled
@@ -123,13 +124,18 @@ def mask_overlay(
         where = reasons & bit > 0
         if where.any():
             colour = REASON_COLOURS[name]
-            blended[where] = 0.25 * blended[where] + 0.75 * 255 * np.array(to_rgb(colour))
+            blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(colour))
             patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
     patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
     # As many columns of the legend as the picture is wide.
-    columns = max(min(int(7.0 * picture.shape[1] / max(picture.shape[:2]) / 1.6), 4), 1)
-    below = 0.25 + 0.2 * -(-len(patches) // columns)
-    figure, (axes,) = _panels(1, picture.shape[:2], long_side=7.0, below=below)
+    # Every pixel of the scan is at least one of the picture, since coordinates are read off here.
+    long_side = float(np.clip(max(picture.shape[:2]) / DOTS_PER_INCH, 7, 20))
+    columns = max(min(int(long_side * picture.shape[1] / max(picture.shape[:2]) / 1.6), 4), 1)
+    below = 0.5 + 0.2 * -(-len(patches) // columns)
+    figure, (axes,) = _panels(1, picture.shape[:2], long_side, below=below, left=0.55)
+    axes.xaxis.set_major_locator(MaxNLocator(10))
+    axes.yaxis.set_major_locator(MaxNLocator(10))
+    axes.tick_params(labelsize=8)
     axes.imshow(blended.astype(np.uint8), interpolation="nearest")
     axes.autoscale(False)
     # Two lines, so that one of them is seen on any colour.
@@ -269,17 +275,23 @@ def _draw_bar(figure: Figure, beside: Axes, scale: float | Bar) -> None:
 
 
 def _panels(
-    count: int, shape: tuple[int, int], long_side: float, above: float = 0.4, below: float = 0.1, right: float = 0.1
+    count: int,
+    shape: tuple[int, int],
+    long_side: float,
+    above: float = 0.4,
+    below: float = 0.1,
+    right: float = 0.1,
+    left: float = 0.1,
 ) -> tuple[Figure, list[Axes]]:
     """Equal axes side by side, each as large as its image needs (inches)."""
     # No panel gets narrower or lower than its title needs.
     height, width = (max(long_side * side / max(shape), 1.6) for side in shape)
     gap = 0.1
-    size = (count * (width + gap) + right, height + above + below)
+    size = (left + count * (width + gap) - gap + right, height + above + below)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     axes = [
-        figure.add_axes(((gap + k * (width + gap)) / size[0], below / size[1], width / size[0], height / size[1]))
+        figure.add_axes(((left + k * (width + gap)) / size[0], below / size[1], width / size[0], height / size[1]))
         for k in range(count)
     ]
     for area in axes:

@@ -113,6 +113,7 @@ def test_scan_names(tmp_path):
         ({"fit": {"device": "gpu"}}, "c.yaml: fit.device: input should be 'auto', 'cpu' or 'cuda' (it is 'gpu')"),
         ({"preset": "best"}, "c.yaml: preset: "),
         ({"results": ""}, "c.yaml: results: "),
+        ({"fit": {"lr": 0.1}, "grid": {"lr": [1]}}, "c.yaml: fit.lr: grid has an axis lr that overrides it; remove"),
         ({"scans": []}, "c.yaml: scans: "),
         ({"fit": {"seed": 10**23}}, "c.yaml: fit.seed: "),
     ],
@@ -154,7 +155,8 @@ def test_the_paper_preset_is_the_grid_of_table_2():
 
 def test_the_preset_names_every_hyperparameter_so_that_it_works_as_a_config_file_too():
     preset = yaml.safe_load((PRESETS / "paper.yaml").read_text())
-    assert set(preset["fit"]) == set(Fit.model_fields) - {"device"}
+    assert sorted([*preset["fit"], *preset["grid"]]) == sorted(set(Fit.model_fields) - {"device"})
+    assert len(runs_of(read_config(preset))) == 40
 
 
 AXES = {
@@ -181,7 +183,7 @@ def test_names_of_runs_survive_more_values_and_another_order(grid, random):
 
 @given(st.floats(-30, 60), st.floats(-30, 60), st.floats(0.1, 40))
 def test_a_circle_is_accepted_just_when_no_part_leaves_the_image(x, y, radius):
-    inside = x - radius >= -0.5 and x + radius <= 29.5 and y - radius >= -0.5 and y + radius <= 19.5
+    inside = x - radius >= -1 and x + radius <= 30 and y - radius >= -1 and y + radius <= 20
     mask = Mask(beamstop={"circle": (x, y, radius)})
     if inside:
         check_geometry(mask, (30, 20))

@@ -165,7 +165,12 @@ def test_a_broken_frame_is_one_line(tmp_path, ending):
     [
         ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(40), "a.png: cannot be read"),
         ("a.jpg", b"plain words", "a.jpg: cannot be read"),
-        ("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\nshowpage", "a.eps: this EPS embeds no bitmap; save the figure as PNG"),
+        (
+            "a.eps",
+            b"%!PS-Adobe-3.0 EPSF-3.0\nshowpage\n%%EOF\n",
+            "a.eps: this EPS embeds no bitmap; save the figure as PNG",
+        ),
+        ("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BeginP", "a.eps: cannot be read (it ends early); is it complete"),
         ("a.fig", b"MATLAB 5.0", "a.fig: a MATLAB .fig holds counts; write kind: frame"),
     ],
 )
@@ -175,6 +180,11 @@ def test_a_broken_figure_is_one_line(tmp_path, name, content, words):
         frames.read_bitmaps(tmp_path / name)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_picture_is_no_frame(tmp_path):
+    with pytest.raises(ScanError, match=r"a\.png: a picture holds colours, not counts; write kind: figure"):
+        frames.read_counts(tmp_path / "a.png")
 
 
 def test_a_truncated_eps_bitmap_is_refused(tmp_path):

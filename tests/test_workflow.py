@@ -237,17 +237,21 @@ def test_another_device_redoes_nothing(project):
 
 
 def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
-    shutil.rmtree(project / "results" / "demo_waxs")
-    shutil.copy(project / "scans" / "demo_waxs.tif", project / "scans" / "broken.tif")
-    (project / "scans" / "broken.yaml").write_text(
-        "image: broken.tif\nkind: frame\nmask: {user: {rectangle: [0, 0, 164, 180]}}\n"
-    )
+    """A mask edited after the crop is what only its job finds out."""
+    shutil.rmtree(project / "results" / "demo_waxs" / "runs")
+    edit(project / "scans" / "demo_saxs.yaml", "rectangle: [94, 74, 111, 91]", "rectangle: [0, 0, 207, 158]")
+    edit(project / "scans" / "demo_saxs.yaml", "threshold: 10}", "threshold: 255}")
     code, output = snakemake(project, check=False)
     assert code != 0
-    assert "scans/broken.yaml: mask: it hides the whole image; make its parts smaller" in output
+    assert "scans/demo_saxs.yaml: mask: it hides" in output
     assert "Traceback" not in output
-    assert (project / "results" / "demo_waxs" / "before_after.png").is_file()
-    assert not (project / "results" / "broken" / "mask.png").exists()
+    assert (project / "results" / "demo_waxs" / "runs" / "lr-0.01_param_noise-false" / "healed.tif").is_file()
+    assert not (project / "results" / "demo_saxs" / "mask.png").exists()
+
+
+def test_a_lost_run_is_made_again(project):
+    shutil.rmtree(project / "results" / "demo_waxs" / "runs" / "lr-0.01_param_noise-false")
+    assert planned(project)["inpaint"] == 1
 
 
 @pytest.mark.parametrize(
@@ -261,6 +265,14 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
         ),
         ("image: demo_saxs.yaml\nkind: figure\n", "scans/bad.yaml: scans/demo_saxs.yaml: cannot be read"),
         ("image: demo_waxs.tif\nkind: figure\n", "scans/bad.yaml: crop: no plot area found in the figure"),
+        (
+            "image: demo_waxs.tif\nkind: frame\ndetector: Eiger4M\n",
+            "scans/bad.yaml: detector: Eiger4M has (2167, 2070)",
+        ),
+        (
+            "image: demo_waxs.tif\nkind: frame\nmask: {user: {rectangle: [0, 0, 164, 180]}}\n",
+            "scans/bad.yaml: mask: it hides the whole image; make its parts smaller",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_any_job_starts(project, text, words):

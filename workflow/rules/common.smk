@@ -43,26 +43,28 @@ def content(path):
 
 
 def cropped_size(name, scan):
-    """Width and height of the cropped scan, from its file unless it has been cropped as it is now."""
+    """Width and height of the scan as an earlier run cropped it, or None where it is new or has changed."""
     done = Path(RESULTS, name, "crop.json")
+    found = json.loads(done.read_text()) if done.is_file() else {}
     asked = scan.model_dump(mode="json")["crop"]
-    if done.is_file():
-        found = json.loads(done.read_text())
-        if (found.get("asked"), found.get("sha256")) == (asked, content(scan.image)):
-            box = found["box"]
-            return box["right"] - box["left"], box["bottom"] - box["top"]
-    from scatterheal import figures
-
-    crop = None if scan.crop == "auto" else scan.crop
-    return figures.crop_scan(scan.image, scan.kind, crop).image.shape[1::-1]
+    if (found.get("asked"), found.get("sha256")) != (asked, content(scan.image)):
+        return None
+    box = found["box"]
+    return box["right"] - box["left"], box["bottom"] - box["top"]
 
 
-def check_images():
-    """Read every scan that is new, so that a bad image or geometry is known before any job starts."""
+def check_scans():
+    """Look at every scan, so that what is wrong is known before any job starts: at new ones through and through."""
     problems = []
     for name, scan in SCANS.items():
         try:
-            configuration.check_geometry(scan.mask, cropped_size(name, scan))
+            if size := cropped_size(name, scan):
+                configuration.check_geometry(scan.mask, size)
+            else:
+                # Its packages are slow to import, and nothing else here needs them.
+                from scatterheal.check import check_scan
+
+                check_scan(scan)
         except ScanError as error:
             problems.append(f"{FILES[name]}: {error}")
     if problems:
@@ -78,7 +80,11 @@ try:
     RESULTS = CONFIG.results
     # Jobs on other machines parse this file again: the check belongs to the first time alone.
     if workflow.is_main_process:
-        check_images()
+        check_scans()
+        iterations = sorted({run["iterations"] for run in RUNS.values()})
+        logger.info(
+            f"scatterheal: {len(SCANS)} scans x {len(RUNS)} runs of {' or '.join(map(str, iterations))} iterations"
+        )
 except ScanError as error:
     # One clear line a problem; a WorkflowError would add where in this file it was raised.
     logger.error(str(error))

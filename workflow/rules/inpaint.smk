@@ -20,7 +20,8 @@ rule inpaint:
         f"{RESULTS}/benchmarks/inpaint/{{scan}}/{{run}}.tsv"
     conda:
         "../../envs/scatterheal.yaml"
-    threads: 2
+    # Trainings side by side beat threads within one; --set-threads inpaint=4 for a few large ones.
+    threads: 1
     resources:
         mem_mb=6000,
         runtime=240,
