@@ -216,7 +216,7 @@ class Config(Strict):
     results: Annotated[str, Field(min_length=1)] = "results"
     """The folder that receives everything."""
     preset: Literal["paper"] = "paper"
-    """workflow/presets/<preset>.yaml fills `grid` where it is not given, and every key of `fit` that is not."""
+    """workflow/presets/<preset>.yaml fills `grid` where it is left out, and every key of `fit` that is."""
     grid: dict[Literal[AXES], Annotated[list[Any], Field(min_length=1)]] | None = None  # type: ignore[valid-type]
     """Every combination of these values is a run; any key of `fit` but device may be an axis."""
     fit: Fit = Fit()
@@ -245,16 +245,20 @@ def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config
 
     Examples
     --------
-    >>> read_config({"grid": {"lr": [0.1]}, "fit": {"iterations": 5}}).fit.snapshot_every
-    1500
+    >>> config = read_config({"fit": {"iterations": 5, "lr": 0.1}})
+    >>> config.fit.snapshot_every, sorted(config.grid)
+    (1500, ['param_noise', 'reg_noise_std'])
     """
     config = _validated(Config, raw, path)
-    both = sorted(set(config.grid or {}) & set(raw.get("fit") or {}))
+    given = raw.get("fit") or {}
+    both = sorted(set(config.grid or {}) & set(given))
     if both:
         raise ScanError(f"{path}: fit.{both[0]}: grid has an axis {both[0]} that overrides it; remove one of the two")
     preset = yaml.safe_load((PRESETS / f"{config.preset}.yaml").read_text())
-    grid = preset["grid"] if config.grid is None else config.grid
-    fit = _validated(Fit, {**preset["fit"], **(raw.get("fit") or {})}, path, "fit")
+    # What is given wins over the preset: a fixed value over its axis too.
+    preset_grid = {axis: values for axis, values in preset["grid"].items() if axis not in given}
+    grid = preset_grid if config.grid is None else config.grid
+    fit = _validated(Fit, {**preset["fit"], **given}, path, "fit")
     return config.model_copy(update={"grid": grid, "fit": fit})
 
 

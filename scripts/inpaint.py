@@ -11,7 +11,7 @@ from scatterheal.inpaint import inpaint
 hyperparameters = snakemake.params.hyperparameters
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 torch.set_num_threads(snakemake.threads)
-device = fit.choose_device(snakemake.config.get("fit", {}).get("device", "auto"))
+device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
 log.info(fit.describe_device(device))
 
 image = frames.read_tiff(Path(snakemake.input.image))

@@ -122,6 +122,12 @@ def test_a_bad_configuration_is_refused(raw, words):
     assert words in refusal(read_config, raw, "c.yaml")
 
 
+def test_a_fixed_value_takes_the_place_of_the_presets_axis():
+    runs = runs_of(read_config({"fit": {"lr": 0.02}}))
+    assert len(runs) == 8
+    assert {run["lr"] for run in runs.values()} == {0.02}
+
+
 def test_grid_values_are_checked_like_any_other():
     config = read_config({"grid": {"lr": [0.1, -1]}})
     assert "c.yaml: grid.lr: input should be greater than 0 (it is -1)" in refusal(runs_of, config, "c.yaml")
