@@ -66,8 +66,8 @@ def inpaint(
     top = top_count(image, ~missing)
     size = working.working_size(missing.shape, hyperparameters["max_side"])
     # What stands in missing pixels may be anything, also not a number: it must not reach its neighbours.
-    known_counts = np.where(missing if image.ndim == 2 else missing[..., None], 0, image)
-    small = to_unit(working.shrink(known_counts, size), top)
+    known_values = np.where(missing if image.ndim == 2 else missing[..., None], 0, image)
+    small = to_unit(working.shrink(known_values, size), top)
     known = ~working.shrink_missing(missing | hidden, size)
     if not known.any():
         raise ScanError(
@@ -75,7 +75,7 @@ def inpaint(
         )
     fitted = fit.fit(small, known, hyperparameters, device)
 
-    unit = to_unit(known_counts, top)
+    unit = to_unit(known_values, top)
     paintings = {**fitted.snapshots, len(fitted.losses): fitted.painted}
     scores = {
         iteration: holdout.score(working.enlarge(painted, missing.shape), unit, ~(missing | hidden), hidden)
