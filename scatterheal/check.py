@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scatterheal import masks
+from scatterheal import detectors, masks
 from scatterheal.config import Scan, check_geometry
 from scatterheal.figures import crop_scan
 from scatterheal.frames import read_mask
@@ -26,7 +26,7 @@ def check_scan(scan: Scan) -> None:
     check_geometry(scan.mask, cropped.image.shape[1::-1])
     if scan.truth:
         crop_scan(scan.truth, scan.kind, cropped.box)
-    gaps = cropped.box.of(masks.detector_gaps(scan.detector, cropped.whole)) if scan.detector else None
+    gaps = cropped.box.of(detectors.detector_gaps(scan.detector, cropped.whole)) if scan.detector else None
     missing_in_file = read_mask(scan.mask.file, scan.mask.mask_convention) if scan.mask.file else None
     mask = scan.mask.model_dump(mode="json")
     reasons = masks.find_reasons(cropped.image, grey_levels(cropped.image), mask, gaps, missing_in_file)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label, regionprops
 
+from scatterheal.bitmaps import EPS, Rgb, read_bitmaps
 from scatterheal.errors import ScanError
-from scatterheal.frames import EPS, Counts, Rgb, read_bitmaps, read_counts
+from scatterheal.frames import Counts, read_counts
 
 # A colour that differs from the margin's by more than this in one channel belongs to something drawn.
 DRAWN = 40

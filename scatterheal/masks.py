@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -163,47 +161,6 @@ def draw(outline: dict[str, Any], grey: NDArray[np.float32]) -> Missing:
         inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
     threshold = outline.get("threshold")
     return inside if threshold is None else inside & (grey < threshold)
-
-
-def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
-    """The gaps between the modules of a detector, from pyFAI's tables.
-
-    Parameters
-    ----------
-    name : str
-        pyFAI's name of the detector.
-    shape : (height, width)
-        Of the whole frame, before it is cropped.
-
-    Raises
-    ------
-    ScanError
-        A name that pyFAI does not know, or a detector of another shape than the frame.
-
-    Examples
-    --------
-    >>> gaps = detector_gaps("Pilatus300k", (619, 487))
-    >>> int(gaps.sum()) == 2 * 17 * 487
-    True
-    """
-    # What these packages say on import and on failure (no OpenCL, the whole registry) helps nobody here.
-    for package in ("pyFAI", "silx"):
-        logging.getLogger(package).setLevel(logging.CRITICAL)
-    from pyFAI.detectors import Detector, detector_factory
-
-    try:
-        detector = detector_factory(name)
-    except RuntimeError as error:
-        close = get_close_matches(name.lower(), Detector.registry, n=4)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see pyFAI's list of detectors"
-        raise ScanError(f"detector: pyFAI knows no {name!r}; {hint}") from error
-    if detector.shape != shape:
-        raise ScanError(
-            f"detector: {name} has {detector.shape} pixels (rows, columns), the frame {shape}; "
-            "name the right detector, or leave it out: negative codes and dark stripes are found without it"
-        )
-    gaps = detector.calc_mask()
-    return np.zeros(shape, bool) if gaps is None else np.asarray(gaps) != 0
 
 
 def hot_pixels(counts: NDArray[np.float32], missing: Missing) -> Missing:

@@ -17,10 +17,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from scatterheal.bitmaps import Rgb
 from scatterheal.config import spelled
-from scatterheal.frames import Rgb, replacing
 from scatterheal.grayscale import to_unit
 from scatterheal.masks import REASONS
+from scatterheal.storage import replacing
 
 # Perceptually uniform, dark where there is nothing.
 COLOUR_MAP = "inferno"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal.frames import Rgb, write_png, write_tiff
+from scatterheal.bitmaps import Rgb
+from scatterheal.storage import write_png, write_tiff
 
 Expected = NDArray[np.float64]
 

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from scatterheal import frames, grayscale, logs, pictures
+from scatterheal import grayscale, logs, pictures, storage
 
 scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-image = frames.read_tiff(Path(snakemake.input.image))
+image = storage.read_tiff(Path(snakemake.input.image))
 top = grayscale.top_count(image)
-mask = frames.read_png(Path(snakemake.input.mask))
+mask = storage.read_png(Path(snakemake.input.mask))
 panels = [
     ("scan", pictures.render(image, top)),
     ("mask (white = keep)", np.repeat(mask[..., None], 3, axis=2)),
-    ("healed", pictures.render(frames.read_tiff(Path(snakemake.input.healed)), top)),
+    ("healed", pictures.render(storage.read_tiff(Path(snakemake.input.healed)), top)),
 ]
 if snakemake.input.get("truth"):
-    panels.append(("truth", pictures.render(frames.read_tiff(Path(snakemake.input.truth)), top)))
+    panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), top)))
 scale = top
 if image.ndim == 3:
     colours = json.loads(Path(snakemake.input.found).read_text())["colour_bar"]

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import frames, grayscale, logs, pictures
+from scatterheal import grayscale, logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-top = grayscale.top_count(frames.read_tiff(Path(snakemake.input.image)))
+top = grayscale.top_count(storage.read_tiff(Path(snakemake.input.image)))
 healed = dict(zip(snakemake.params.runs, snakemake.input.healed, strict=True))
 tiles = []
 for run in pd.read_csv(snakemake.input.ranking).to_dict("records"):
     row, settings = pictures.labels(snakemake.params.runs[run["run"]], snakemake.params.axes)
-    image = pictures.render(frames.read_tiff(Path(healed[run["run"]])), top)
+    image = pictures.render(storage.read_tiff(Path(healed[run["run"]])), top)
     tiles.append(pictures.Tile(row, settings, run["rank"], run["hidden_mse"], run["collapsed"], image))
 title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed, best first"
 pictures.contact_sheet(Path(snakemake.output.sheet), tiles, title)

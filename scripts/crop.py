@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scatterheal import figures, frames, logs
+from scatterheal import figures, logs, storage
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -11,7 +11,7 @@ crop = None if scan["crop"] == "auto" else tuple(scan["crop"])
 cropped = figures.crop_scan(Path(snakemake.input.image), scan["kind"], crop)
 log.info("%s: kept %s (%s)", snakemake.input.image, cropped.box, "automatic" if crop is None else "from the YAML")
 
-frames.write_tiff(Path(snakemake.output.image), cropped.image)
+storage.write_tiff(Path(snakemake.output.image), cropped.image)
 found = {
     "asked": scan["crop"],
     "sha256": snakemake.params.content,
@@ -19,4 +19,4 @@ found = {
     "box": cropped.box._asdict(),
     "colour_bar": None if cropped.colours is None else cropped.colours.tolist(),
 }
-frames.write_json(Path(snakemake.output.found), found)
+storage.write_json(Path(snakemake.output.found), found)

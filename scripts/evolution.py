@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import frames, logs, pictures
+from scatterheal import logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
@@ -14,10 +14,10 @@ chosen = snakemake.params.runs.index(best)
 after = json.loads(Path(snakemake.input.metrics[chosen]).read_text())["hidden_mse_after"]
 folder = Path(snakemake.input.snapshots[chosen])
 snapshots = [
-    (int(iteration), hidden_mse, frames.read_png(folder / f"{int(iteration):06d}.png"))
+    (int(iteration), hidden_mse, storage.read_png(folder / f"{int(iteration):06d}.png"))
     for iteration, hidden_mse in after.items()
 ]
-scan = frames.read_png(Path(snakemake.input.picture))
+scan = storage.read_png(Path(snakemake.input.picture))
 pictures.evolution(
     Path(snakemake.output.strip),
     snapshots,

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from scatterheal import frames, grayscale, logs
+from scatterheal import grayscale, logs, storage
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-image = frames.read_tiff(Path(snakemake.input.image))
+image = storage.read_tiff(Path(snakemake.input.image))
 if image.ndim == 3:
     log.info("grey levels are the luminance of the colours: not monotone in intensity for maps like jet")
-frames.write_tiff(Path(snakemake.output.intensity), grayscale.grey_levels(image))
+storage.write_tiff(Path(snakemake.output.intensity), grayscale.grey_levels(image))

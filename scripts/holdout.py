@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from scatterheal import frames, holdout, logs, masks
+from scatterheal import holdout, logs, masks, storage
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-reasons = frames.read_tiff(Path(snakemake.input.reasons))
-grey = frames.read_tiff(Path(snakemake.input.intensity))
+reasons = storage.read_tiff(Path(snakemake.input.reasons))
+grey = storage.read_tiff(Path(snakemake.input.intensity))
 hidden = holdout.hide_blocks(reasons > 0, grey, reasons & masks.BEAMSTOP > 0)
 log.info("hidden: %d pixels, %.2f %% of the image", hidden.sum(), 100 * hidden.mean())
 
-frames.write_png(Path(snakemake.output.hidden), (hidden * 255).astype("uint8"))
+storage.write_png(Path(snakemake.output.hidden), (hidden * 255).astype("uint8"))

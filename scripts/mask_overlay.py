@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from scatterheal import frames, logs, pictures
+from scatterheal import logs, pictures, storage
 
 scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 pictures.mask_overlay(
     Path(snakemake.output.overlay),
-    frames.read_png(Path(snakemake.input.picture)),
-    frames.read_tiff(Path(snakemake.input.reasons)),
-    frames.read_png(Path(snakemake.input.hidden)) > 0,
+    storage.read_png(Path(snakemake.input.picture)),
+    storage.read_tiff(Path(snakemake.input.reasons)),
+    storage.read_png(Path(snakemake.input.hidden)) > 0,
     None if scan["centre"] == "auto" else scan["centre"],
     snakemake.wildcards.scan,
 )

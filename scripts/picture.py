@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from scatterheal import frames, grayscale, logs, pictures
+from scatterheal import grayscale, logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-top = grayscale.top_count(frames.read_tiff(Path(snakemake.input.image)))
-shown = frames.read_tiff(Path(snakemake.input.shown))
-frames.write_png(Path(snakemake.output.picture), pictures.render(shown, top))
+top = grayscale.top_count(storage.read_tiff(Path(snakemake.input.image)))
+shown = storage.read_tiff(Path(snakemake.input.shown))
+storage.write_png(Path(snakemake.output.picture), pictures.render(shown, top))

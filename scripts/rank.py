@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from scatterheal import frames, logs
+from scatterheal import logs, storage
 from scatterheal.rank import rank
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -12,4 +12,4 @@ runs = snakemake.params.runs
 metrics = {run: json.loads(Path(file).read_text()) for run, file in zip(runs, snakemake.input.metrics, strict=True)}
 table = rank(runs, metrics)
 log.info("best: %s, hidden mean squared error %.6f", table.run[0], table.hidden_mse[0])
-frames.write_csv(Path(snakemake.output.ranking), table)
+storage.write_csv(Path(snakemake.output.ranking), table)

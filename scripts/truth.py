@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from scatterheal import figures, frames, logs
+from scatterheal import figures, logs, storage
 
 scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 box = json.loads(Path(snakemake.input.found).read_text())["box"]
 truth = figures.crop_scan(Path(snakemake.input.truth), scan["kind"], tuple(box.values()))
-frames.write_tiff(Path(snakemake.output.truth), truth.image)
+storage.write_tiff(Path(snakemake.output.truth), truth.image)

@@ -103,7 +103,7 @@ def test_several_plot_areas_are_refused():
 
 def test_an_eps_without_a_colour_bar_is_its_plot(tmp_path):
     """Its one bitmap is the plot, bright box in it or not, unless it shows a whole page."""
-    from test_frames import matlab_eps
+    from test_bitmaps import matlab_eps
 
     plot = np.random.default_rng(0).integers(0, 60, (120, 160, 3), dtype=np.uint8)
     plot[40:90, 50:120] = 250

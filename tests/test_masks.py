@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scatterheal import masks, working
+from scatterheal import detectors, masks, working
 from scatterheal.errors import ScanError
 from scatterheal.masks import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, STRIPE, USER, find_reasons, find_stripes
 
@@ -50,15 +50,15 @@ def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
 
 def test_detector_gaps_come_from_pyfai():
     counts = np.random.default_rng(0).poisson(5, (619, 487)).astype(np.float32)
-    gaps = masks.detector_gaps("Pilatus300k", (619, 487))
+    gaps = detectors.detector_gaps("Pilatus300k", (619, 487))
     reasons = find_reasons(counts, counts, {"stripes": NO_STRIPES}, gaps)
     assert np.flatnonzero((reasons == GAP).all(axis=1)).tolist() == [*range(195, 212), *range(407, 424)]
     with pytest.raises(
         ScanError, match=r"Pilatus1M has \(1043, 981\) pixels \(rows, columns\), the frame \(619, 487\)"
     ):
-        masks.detector_gaps("Pilatus1M", (619, 487))
+        detectors.detector_gaps("Pilatus1M", (619, 487))
     with pytest.raises(ScanError, match=r"pyFAI knows no 'Pilatus3M'; did you mean pilatus.* or .*\?$"):
-        masks.detector_gaps("Pilatus3M", (619, 487))
+        detectors.detector_gaps("Pilatus3M", (619, 487))
 
 
 @pytest.mark.parametrize("width", [0.6, 1.0, 1.5])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scatterheal import figures, frames, grayscale, masks
+from scatterheal import detectors, figures, frames, grayscale, masks
 from scatterheal.config import check_geometry
 
 SCANS = {
@@ -67,12 +67,12 @@ def test_stripes_of_a_frame_without_its_detector_are_its_gaps(real_scans):
         stripes[first:last] = True
     for first, last in masks.find_stripes(grey.T):
         stripes[:, first:last] = True
-    np.testing.assert_array_equal(stripes, masks.detector_gaps("Pilatus2M", counts.shape))
+    np.testing.assert_array_equal(stripes, detectors.detector_gaps("Pilatus2M", counts.shape))
 
 
 def test_hot_pixels_of_the_hdpe_frame(real_scans):
     counts = cropped(real_scans["HDPE_85_low_frame"]).image
-    hot = masks.hot_pixels(counts, masks.detector_gaps("Pilatus2M", counts.shape))
+    hot = masks.hot_pixels(counts, detectors.detector_gaps("Pilatus2M", counts.shape))
     assert hot[counts > 200].all()
     assert (counts > 200).sum() == 37
     assert hot.sum() < 45
@@ -84,7 +84,7 @@ def test_careful_masks_fit_their_scans(real_scans, name):
     image = cropped(scan).image
     check_geometry(scan.mask, image.shape[1::-1])
     grey = grayscale.grey_levels(image)
-    gaps = masks.detector_gaps(scan.detector, image.shape) if scan.detector else None
+    gaps = detectors.detector_gaps(scan.detector, image.shape) if scan.detector else None
     reasons = masks.find_reasons(image, grey, scan.mask.model_dump(mode="json"), gaps)
     masks.check_share(reasons, allow_large_mask=False)
     assert 0.05 < (reasons > 0).mean() < 0.15

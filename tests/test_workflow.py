@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from scatterheal import frames, simulate
+from scatterheal import frames, simulate, storage
 
 ROOT = Path(__file__).parents[1]
 CONFIG = {
@@ -111,10 +111,10 @@ def test_known_pixels_are_those_of_the_scans_own_file(finished):
         with Image.open(finished / "scans" / file) as picture:
             raw = np.asarray(picture.convert("RGB") if scan == "demo_saxs" else picture)
         raw = raw[box["top"] : box["bottom"], box["left"] : box["right"]]
-        healed, reasons = frames.read_tiff(results / "healed.tif"), frames.read_tiff(results / "reasons.tif")
+        healed, reasons = storage.read_tiff(results / "healed.tif"), storage.read_tiff(results / "reasons.tif")
         assert healed.dtype == (np.uint8 if scan == "demo_saxs" else np.float32)
         assert healed[reasons == 0].tobytes() == raw[reasons == 0].astype(healed.dtype).tobytes()
-        assert np.array_equal(frames.read_png(results / "mask.png") > 0, reasons == 0)
+        assert np.array_equal(storage.read_png(results / "mask.png") > 0, reasons == 0)
         best = pd.read_csv(results / "ranking.csv").run[0]
         assert (results / "healed.tif").read_bytes() == (results / "runs" / best / "healed.tif").read_bytes()
         record = json.loads((results / "provenance.json").read_text())
@@ -124,7 +124,7 @@ def test_known_pixels_are_those_of_the_scans_own_file(finished):
 def test_the_demos_are_what_the_simulator_makes_and_their_masks_cover_its_holes(finished):
     counts, _ = simulate.demo_frame()
     np.testing.assert_array_equal(frames.read_counts(finished / "scans" / "demo_waxs.tif"), counts)
-    reasons = frames.read_tiff(finished / "results" / "demo_waxs" / "reasons.tif")
+    reasons = storage.read_tiff(finished / "results" / "demo_waxs" / "reasons.tif")
     radius, _ = simulate.radius_and_azimuth(simulate.FRAME_SHAPE, simulate.FRAME_CENTRE)
     holes = (counts < 0) | (radius < 9) | (counts == 1048575)
     holes[90:97, :84] = True
@@ -163,7 +163,7 @@ def test_an_image_replaced_by_an_older_file_is_a_new_image(project):
     path = project / "scans" / "demo_waxs.tif"
     counts = frames.read_counts(path)
     counts[0, 0] += 1
-    frames.write_tiff(path, counts)
+    storage.write_tiff(path, counts)
     os.utime(path, (1e9, 1e9))
     assert planned(project)["crop"] == 1
 

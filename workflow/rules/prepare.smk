@@ -20,7 +20,7 @@ rule crop:
     params:
         scan=of_scan("kind", "crop"),
         content=lambda wildcards: content(SCANS[wildcards.scan].image),
-        code=code("crop", "frames", "figures"),
+        code=code("crop", "frames", "bitmaps", "figures"),
     script:
         "../../scripts/crop.py"
 
@@ -44,7 +44,7 @@ rule truth:
     params:
         scan=of_scan("kind"),
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
-        code=code("truth", "frames", "figures"),
+        code=code("truth", "frames", "bitmaps", "figures"),
     script:
         "../../scripts/truth.py"
 
@@ -92,7 +92,7 @@ rule mask:
     params:
         scan=of_scan("mask", "detector"),
         content=lambda wildcards: content(SCANS[wildcards.scan].mask.file),
-        code=code("mask", "masks", "frames"),
+        code=code("mask", "masks", "detectors", "frames"),
     script:
         "../../scripts/mask.py"
 

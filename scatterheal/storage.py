@@ -1,0 +1,67 @@
+"""The files of results/: each is written under a temporary name and renamed when it is complete."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that takes its place only when all of it is written."""
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values, indented."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its index."""
+    with replacing(path) as part:
+        table.to_csv(part, index=False)
+
+
+def write_tiff(path: Path, image: NDArray) -> None:
+    """Write float32 or uint8 values as they are: (height, width) or RGB (height, width, 3)."""
+    import tifffile
+
+    with replacing(path) as part:
+        tifffile.imwrite(part, image, photometric="rgb" if image.ndim == 3 else "minisblack")
+
+
+def read_tiff(path: Path) -> NDArray:
+    """Read back what `write_tiff` wrote."""
+    import tifffile
+
+    return tifffile.imread(path)
+
+
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an 8-bit picture: (height, width) or (height, width, 3)."""
+    with replacing(path) as part:
+        Image.fromarray(image).save(part)
+
+
+def read_png(path: Path) -> NDArray[np.uint8]:
+    """Read back what `write_png` wrote."""
+    with Image.open(path) as picture:
+        return np.asarray(picture)
