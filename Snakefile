@@ -22,7 +22,7 @@ include: "workflow/rules/common.smk"
 
 
 wildcard_constraints:
-    scan="|".join(map(re.escape, SCANS)),
+    scan="|".join(map(re.escape, [*SCANS, *REFUSED])) or "(?!)",
     run="|".join(map(re.escape, RUNS)),
 
 
@@ -35,11 +35,13 @@ include: "workflow/rules/pictures.smk"
 rule all:
     default_target: True
     input:
-        expand(f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json", scan=SCANS, run=RUNS),
-        f"{RESULTS}/summary.csv",
-        expand(f"{RESULTS}/{{scan}}/provenance.json", scan=SCANS),
-        expand(f"{RESULTS}/{{scan}}/{{shown}}.png", scan=SCANS, shown=["cropped", "healed"]),
-        expand(f"{RESULTS}/{{scan}}/mask_overlay.png", scan=SCANS),
-        expand(f"{RESULTS}/{{scan}}/contact_sheet.png", scan=SCANS),
-        expand(f"{RESULTS}/{{scan}}/evolution.png", scan=SCANS),
-        expand(f"{RESULTS}/{{scan}}/before_after.png", scan=SCANS),
+        expand(f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json", scan=USED, run=RUNS),
+        [f"{RESULTS}/summary.csv"] if USED else [],
+        expand(f"{RESULTS}/{{scan}}/provenance.json", scan=USED),
+        expand(f"{RESULTS}/{{scan}}/{{shown}}.png", scan=USED, shown=["cropped", "healed"]),
+        expand(f"{RESULTS}/{{scan}}/colours.png", scan=[scan for scan in USED if scan in FIGURES]),
+        expand(f"{RESULTS}/{{scan}}/mask_overlay.png", scan=USED),
+        expand(f"{RESULTS}/{{scan}}/contact_sheet.png", scan=USED),
+        expand(f"{RESULTS}/{{scan}}/evolution.png", scan=USED),
+        expand(f"{RESULTS}/{{scan}}/before_after.png", scan=USED),
+        expand(f"{RESULTS}/{{scan}}/refused", scan=REFUSED),

@@ -24,6 +24,7 @@ RESERVED = ("logs", "benchmarks", "summary.csv", "report.html")
 Box = tuple[int, int, int, int]
 Point = tuple[float, float]
 Range = tuple[int, int]
+FrameRange = Annotated[str, Field(pattern=r"^\d+-\d+$")]
 
 
 class Strict(BaseModel):
@@ -78,12 +79,17 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-Shapes = Annotated[
-    list[Shape],
-    BeforeValidator(
-        lambda value: [value] if isinstance(value, dict) else value,
-        json_schema_input_type=Shape | list[Shape],
-    ),
+def _listed(value: Any) -> Any:
+    """One shape, or `auto`, as a list of one; `none` as an empty list."""
+    if value == "none":
+        return []
+    return [value] if isinstance(value, dict | str) else value
+
+
+Shapes = Annotated[list[Shape], BeforeValidator(_listed, json_schema_input_type=Literal["none"] | Shape | list[Shape])]
+ShapesOrAuto = Annotated[
+    list[Literal["auto"] | Shape],
+    BeforeValidator(_listed, json_schema_input_type=Literal["auto", "none"] | Shape | list[Literal["auto"] | Shape]),
 ]
 Lines = Literal["auto", "none"] | list[Range]
 
@@ -100,24 +106,33 @@ class Stripes(Strict):
 
 
 class Mask(Strict):
-    """What is missing in the image; the parts are multiplied, 1 = keep, 0 = missing."""
+    """What is missing in the image; without any key everything is found by itself."""
 
-    beamstop: Shapes = []
-    """One shape or a list of shapes; the paper's is a rectangle with a threshold."""
-    holder: Shapes = []
-    """One shape or a list of shapes; the paper's is a polygon."""
-    outside: Shapes = []
-    """Parts of the detector that saw no scattering (shadowed corners)."""
+    beamstop: ShapesOrAuto = ["auto"]
+    """auto: found by itself; one shape or a list of shapes instead, or [auto, shape] besides; none."""
+    holder: ShapesOrAuto = ["auto"]
+    """auto, one shape, a list, or none; the paper's is a polygon."""
+    outside: ShapesOrAuto = ["auto"]
+    """Parts of the detector that saw no scattering (shadowed corners, blades): auto, shapes, or none."""
     user: Shapes = []
-    """Anything else that is not the sample's scattering."""
+    """Anything else that is not the sample's scattering: one shape or a list."""
+    keep: Shapes = []
+    """Where nothing that was found by itself is believed: one shape or a list."""
     stripes: Stripes = Stripes()
     """Dark rows and columns across the whole image."""
     file: Path | None = None
-    """A mask image (PNG, TIFF, EDF, NPY) of the cropped image's shape, beside this YAML or a path."""
+    """A mask file (PNG, TIFF, EDF, NPY, HDF5, Fit2D .msk) of the cropped image's shape, beside this YAML or a path."""
+    data: str | None = None
+    """The path inside an HDF5 mask file."""
     mask_convention: Literal["zero_is_missing", "nonzero_is_missing"] | None = None
     """What the mask file means; required with `file`, never guessed."""
     allow_large_mask: bool = False
     """Accept a mask that hides more than half of the image."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, value: Any) -> Any:
+        return {} if value == "auto" else value
 
     @model_validator(mode="after")
     def _file_has_convention(self) -> Mask:
@@ -126,17 +141,22 @@ class Mask(Strict):
         return self
 
     def shapes(self) -> list[tuple[str, Shape]]:
-        """Every shape with the name of its part, in the order in which they are drawn."""
-        return [(part, shape) for part in ("beamstop", "holder", "outside", "user") for shape in getattr(self, part)]
+        """Every drawn shape with the name of its part."""
+        parts = ("beamstop", "holder", "outside", "user", "keep")
+        return [(part, shape) for part in parts for shape in getattr(self, part) if shape != "auto"]
 
 
 class Colour(Strict):
-    """What the colours of a figure mean: it labels the colour bar of before_after.png."""
+    """What the colours of a figure mean."""
 
+    map: str = "auto"
+    """auto: the figure's colour bar, luminance where there is none; colourbar; a map of matplotlib's, matlab_jet,
+    csaxs_jet, parula; luminance: the picture is healed in its colours, and masks go by luminance,
+    which does not rise with intensity on maps such as jet."""
     range: tuple[float, float] | None = None
-    """The values at the two ends of the colour bar."""
-    scale: Literal["linear", "log10"] = "linear"
-    """log10: the range is the decimal logarithm of counts."""
+    """The values at the two ends of the colour bar; none: read from an EPS's labels, else 0..1 along the bar."""
+    scale: Literal["linear", "log10"] | None = None
+    """log10: the range is the decimal logarithm of counts; none: read from an EPS's title or labels, else linear."""
 
     @model_validator(mode="after")
     def _rising(self) -> Colour:
@@ -152,25 +172,34 @@ class Scan(Strict):
     """The image, beside this YAML or a path."""
     kind: Literal["figure", "frame"]
     """figure: a picture with axes and colours; frame: photon counts of a detector."""
+    data: str | None = None
+    """Frames in HDF5 only: the path inside the file; none: what the file calls its default, or its only image."""
+    frame: Annotated[int, Field(ge=0)] | Literal["sum"] | list[Annotated[int, Field(ge=0)]] | FrameRange | None = None
+    """Which frame of several, from 0: 12 | sum | several as scans of their own: [0, 5, 7] or 0-99."""
     crop: Literal["auto"] | Box = "auto"
     """auto: the plot area of a figure, the whole frame; or [left, top, right, bottom] in the file's pixels."""
-    colour: Colour | None = None
-    """Figures only: the meaning of the colour bar."""
-    detector: str | None = None
-    """Frames only: a pyFAI detector name (Pilatus2M, Eiger4M, ...); its gaps are missing."""
+    colour: Colour = Colour()
+    """Figures only: the meaning of the colours."""
+    detector: str = "auto"
+    """Frames only: auto, none or a pyFAI detector name (Pilatus2M, Eiger4M, ...); its gaps are missing."""
     centre: Literal["auto"] | Point = "auto"
-    """The beam centre [x, y] in pixels of the cropped image; written to the results as it is given."""
+    """The beam centre [x, y] in pixels of the cropped image; auto: found from the pattern."""
+    poni: Path | None = None
+    """Frames only: a pyFAI geometry file, for centre, distance, wavelength and pixel size."""
     truth: Path | None = None
     """Simulated scans only: the image without holes and noise, to score the healed pixels against."""
     mask: Mask = Mask()
-    """What is missing; without it: stripes and, in frames, the detector's own codes."""
+    """What is missing; auto, or none of it given: everything is found by itself."""
 
     @model_validator(mode="after")
     def _keys_fit_kind(self) -> Scan:
-        if self.kind == "figure" and self.detector:
-            raise ValueError("detector is for frames; leave it out of a figure")
-        if self.kind == "frame" and self.colour:
-            raise ValueError("colour is for figures; leave it out of a frame")
+        given = self.model_fields_set
+        for key in ("detector", "data", "frame", "poni") if self.kind == "figure" else ("colour",):
+            if key in given and getattr(self, key) is not None:
+                other = "frames" if self.kind == "figure" else "figures"
+                raise ValueError(f"{key} is for {other}; leave it out of a {self.kind}")
+        if self.poni and self.centre != "auto":
+            raise ValueError("centre and poni both say where the beam is; leave one of them out")
         if self.crop != "auto" and not (0 <= self.crop[0] < self.crop[2] and 0 <= self.crop[1] < self.crop[3]):
             raise ValueError("crop must be [left, top, right, bottom] with 0 <= left < right, 0 <= top < bottom")
         return self
@@ -286,7 +315,7 @@ def read_scan(path: Path) -> Scan:
         problem = getattr(error, "problem", None) or "syntax"
         raise ScanError(f"{path}: not valid YAML{line} ({problem}); correct it there") from error
     scan = _validated(Scan, raw if raw is not None else {}, path)
-    files = {"image": scan.image, "truth": scan.truth, "mask.file": scan.mask.file}
+    files = {"image": scan.image, "truth": scan.truth, "poni": scan.poni, "mask.file": scan.mask.file}
     for key, file in files.items():
         if file is None:
             continue
@@ -299,6 +328,7 @@ def read_scan(path: Path) -> Scan:
         update={
             "image": path.parent / scan.image,
             "truth": scan.truth and path.parent / scan.truth,
+            "poni": scan.poni and path.parent / scan.poni,
             "mask": mask,
         }
     )
@@ -337,24 +367,58 @@ def scan_files(scans: str | list[str], path: Path | str = "config.yaml") -> dict
     return named
 
 
-def read_scans(files: dict[str, Path]) -> dict[str, Scan]:
-    """Read every scan's YAML.
+def read_scans(files: dict[str, Path]) -> tuple[dict[str, Scan], dict[str, str]]:
+    """Read every scan's YAML; a file that names several frames is as many scans.
 
-    Raises
-    ------
-    ScanError
-        One line for every scan that cannot be used.
+    Parameters
+    ----------
+    files : dict of str to Path
+        From `scan_files`.
+
+    Returns
+    -------
+    scans : dict of str to Scan
+        By name; frame 12 of `run7` is called ``run7_f00012`` where the YAML names several frames.
+    problems : dict of str to str
+        One line for every file that cannot be used, by the name that its scan would have had.
     """
-    found: dict[str, Scan] = {}
-    problems = []
+    scans: dict[str, Scan] = {}
+    problems: dict[str, str] = {}
     for name, file in files.items():
         try:
-            found[name] = read_scan(file)
+            scan = read_scan(file)
         except ScanError as error:
-            problems.append(str(error))
-    if problems:
-        raise ScanError("\n".join(problems))
-    return found
+            problems[name] = str(error)
+            continue
+        several = _several(scan.frame)
+        for frame in [scan.frame] if several is None else several:
+            own = name if several is None else f"{name}_f{frame:05d}"
+            if own in scans or (own != name and own in files):
+                problems[own] = f"{file}: frame: there is already a scan {own}; rename one of the files"
+            else:
+                scans[own] = scan.model_copy(update={"frame": frame})
+    return scans, problems
+
+
+def _several(frame: int | str | list[int] | None) -> list[int] | None:
+    """The frames that are scans of their own, or None where it is one scan."""
+    if isinstance(frame, list):
+        return sorted(set(frame))
+    if isinstance(frame, str) and frame != "sum":
+        first, last = map(int, frame.split("-"))
+        return list(range(first, last + 1))
+    return None
+
+
+def file_of(scan: str, files: dict[str, Path]) -> Path:
+    """The YAML file behind a scan's name.
+
+    Examples
+    --------
+    >>> file_of("run7_f00012", {"run7": Path("scans/run7.yaml")}).as_posix()
+    'scans/run7.yaml'
+    """
+    return files.get(scan) or files[re.sub(r"_f\d{5,}$", "", scan)]
 
 
 def check_geometry(mask: Mask, size: tuple[int, int]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+import re
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label, regionprops
 
-from scatterheal.bitmaps import EPS, Rgb, read_bitmaps
+from scatterheal.bitmaps import Page, Rgb
 from scatterheal.errors import ScanError
-from scatterheal.frames import Counts, read_counts
 
 # A colour that differs from the margin's by more than this in one channel belongs to something drawn.
 DRAWN = 40
@@ -44,63 +43,16 @@ class Box(NamedTuple):
         return image[self.top : self.bottom, self.left : self.right]
 
 
-class Cropped(NamedTuple):
-    """What is left of a scan's file."""
+class BarLabels(NamedTuple):
+    """What the text of a figure's file says about its colour bar."""
 
-    image: Rgb | Counts
-    """The colours of the plot area, uint8 (height, width, 3); or the frame's counts, float32."""
-    box: Box
-    """Where it is in its bitmap or frame."""
-    colours: Rgb | None
-    """The colour bar's colours from its low to its high end, (n, 3), or None."""
-    whole: tuple[int, int]
-    """Height and width of the bitmap or frame before it was cropped."""
+    limits: tuple[float, float] | None = None
+    """The values at the bar's low and high end (their log10 where the labels are powers of ten), or None."""
+    scale: Literal["log10"] | None = None
+    """log10 where labels or title say that values are log10 of counts, or None where nothing does."""
 
 
-def crop_scan(path: Path, kind: str, crop: tuple[int, int, int, int] | None = None) -> Cropped:
-    """Read a scan and cut out what is to be healed, at the resolution that the file really holds.
-
-    Parameters
-    ----------
-    path : Path
-        The scan's image.
-    kind : {"figure", "frame"}
-        How to read it. Of the bitmaps that an EPS embeds, the largest is the plot and an elongated one
-        the colour bar; in a picture of a whole figure, white margin and all, both are looked for.
-    crop : (left, top, right, bottom), optional
-        In pixels of the bitmap or frame, instead of the automatic plot area or the whole frame.
-
-    Raises
-    ------
-    ScanError
-        The file cannot be read, no plot area can be told from the margin, or the crop reaches outside.
-    """
-    if kind == "frame":
-        counts = read_counts(path)
-        box = _checked(crop, counts) if crop else Box(0, 0, counts.shape[1], counts.shape[0])
-        return Cropped(np.ascontiguousarray(box.of(counts)), box, None, counts.shape)
-    bitmaps = read_bitmaps(path)
-    largest = max(bitmaps, key=lambda bitmap: bitmap.shape[0] * bitmap.shape[1])
-    if path.suffix.lower() in EPS and not _has_paper_margin(largest):
-        whole = Box(0, 0, largest.shape[1], largest.shape[0])
-        bars = [bitmap for bitmap in bitmaps if bitmap is not largest and _is_bar(bitmap)]
-        colours = bar_colours(bars[0]) if bars else None
-        box = _checked(crop, largest) if crop else whole
-    else:
-        box = _checked(crop, largest) if crop else plot_area(largest)
-        colours = colour_bar(largest, box)
-    return Cropped(np.ascontiguousarray(box.of(largest)), box, colours, largest.shape[:2])
-
-
-def _checked(crop: tuple[int, int, int, int], image: NDArray) -> Box:
-    box = Box(*crop)
-    height, width = image.shape[:2]
-    if box.left < 0 or box.top < 0 or box.right > width or box.bottom > height:
-        raise ScanError(f"crop: {list(crop)} reaches outside the image of {width} x {height} pixels; correct it")
-    return box
-
-
-def _has_paper_margin(picture: Rgb) -> bool:
+def has_paper_margin(picture: Rgb) -> bool:
     """Whether a bitmap shows a whole page: its rim is light and of one colour."""
     ring = _ring(picture)
     paper = np.median(ring, axis=0)
@@ -154,10 +106,20 @@ def colour_bar(picture: Rgb, plot: Box) -> Rgb | None:
     for box in _solid_boxes(picture):
         apart = box.left >= plot.right or box.right <= plot.left or box.top >= plot.bottom or box.bottom <= plot.top
         long_enough = max(box.width, box.height) > 0.3 * min(plot.width, plot.height)
-        bar = _without_frame(picture, box).of(picture)
-        if apart and long_enough and bar.size and _is_bar(bar):
+        bar = _bar_without_frame(picture, box).of(picture)
+        if apart and long_enough and bar.size and is_bar(bar):
             return bar_colours(bar)
     return None
+
+
+def _bar_without_frame(picture: Rgb, box: Box) -> Box:
+    """Peel off a colour bar's frame line, at its ends no more than at its sides: a dark end looks like the line."""
+    bar = _without_frame(picture, box)
+    if box.height >= box.width:
+        line = max(bar.left - box.left, box.right - bar.right)
+        return bar._replace(top=min(bar.top, box.top + line), bottom=max(bar.bottom, box.bottom - line))
+    line = max(bar.top - box.top, box.bottom - bar.bottom)
+    return bar._replace(left=min(bar.left, box.left + line), right=max(bar.right, box.right - line))
 
 
 def bar_colours(bar: Rgb) -> Rgb:
@@ -174,19 +136,81 @@ def bar_colours(bar: Rgb) -> Rgb:
     >>> bar_colours(bar)[:, 0].tolist()
     [0, 10, 20, 30]
     """
-    upright = bar.shape[0] >= bar.shape[1]
-    along = np.median(bar, axis=1 if upright else 0).astype(np.uint8)
-    return along[::-1] if upright else along
+    along = np.median(_middle(bar), axis=1).astype(np.uint8)
+    return along[::-1] if bar.shape[0] >= bar.shape[1] else along
 
 
-def _is_bar(bitmap: Rgb) -> bool:
+def bar_labels(page: Page, bar: int) -> BarLabels:
+    """The range and scale of a colour bar, from the text round it.
+
+    The range comes from the numbers to the right of an upright bar, when at least three of them lie on one
+    line from height to value to within half a per cent of the bar; nothing is guessed otherwise.
+
+    Parameters
+    ----------
+    page : Page
+        Where the file's bitmaps and texts stand.
+    bar : int
+        Which of the bitmaps is the colour bar.
+
+    Examples
+    --------
+    >>> from scatterheal.bitmaps import Text
+    >>> texts = [Text(str(value), 22, 10 + 40 * value, 9) for value in (0, 1, 2)]
+    >>> bar_labels(Page([(10, 10, 20, 110)], texts), 0)
+    BarLabels(limits=(0.0, 2.5), scale=None)
+    """
+    says_log = any(re.search(r"log_?\{?10|\(log\.", text.text) for text in page.texts)
+    scale = "log10" if says_log else None
+    left, bottom, right, top = page.bitmaps[bar]
+    labels = [
+        (text.middle, match)
+        for text in page.texts
+        if 0 < text.left - right < 2 * text.size
+        and abs(text.middle - (bottom + top) / 2) < (top - bottom) / 2 + text.size
+        for match in [re.fullmatch(r"(?P<power>10\^)?(?P<number>[-+]?\d+(\.\d*)?)", text.text)]
+        if match
+    ]
+    # "x10^4" or "1e4" above the bar multiplies all of its labels.
+    multiplied = any(
+        re.search(r"10|1e", text.text)
+        and text.left > left - 2 * text.size
+        and 0.5 * text.size < text.middle - top < 4 * text.size
+        for text in page.texts
+    )
+    if multiplied or len(labels) < 3 or len({bool(match["power"]) for _, match in labels}) > 1:
+        return BarLabels(None, scale)
+    heights = np.array([height for height, _ in labels])
+    values = np.array([float(match["number"]) for _, match in labels])
+    slope, offset = np.polyfit(heights, values, 1)
+    small = 0.005 * slope * (top - bottom)
+    if slope <= 0 or np.abs(slope * heights + offset - values).max() > small:
+        return BarLabels(None, scale)
+    # A label at the bar's end names it; text is placed less exactly than that.
+    ends = [
+        float(nearest if abs(nearest - end) < small else end)
+        for end in (slope * bottom + offset, slope * top + offset)
+        for nearest in [values[np.abs(values - end).argmin()]]
+    ]
+    return BarLabels((round(ends[0], 6), round(ends[1], 6)), "log10" if labels[0][1]["power"] else scale)
+
+
+def is_bar(bitmap: Rgb) -> bool:
     """Whether a bitmap is a colour bar: elongated, of one colour across, of many along."""
     height, width = bitmap.shape[:2]
     if max(height, width) < 4 * min(height, width):
         return False
-    across = np.median(bitmap, axis=1 if height >= width else 0, keepdims=True)
-    even = np.abs(bitmap - across).mean() < 8
+    middle = _middle(bitmap)
+    across = np.median(middle, axis=1, keepdims=True)
+    even = np.abs(middle - across).mean() < 8
     return bool(even and len(np.unique(across.reshape(-1, 3), axis=0)) >= 8)
+
+
+def _middle(bar: Rgb) -> Rgb:
+    """The middle half of a bar's width, along its first axis: JPEG smears its frame and the paper into the sides."""
+    upright = bar if bar.shape[0] >= bar.shape[1] else bar.swapaxes(0, 1)
+    width = upright.shape[1]
+    return upright[:, width // 4 : width - width // 4]
 
 
 def _ring(picture: Rgb) -> Rgb:
@@ -206,7 +230,8 @@ def _solid_boxes(picture: Rgb) -> list[Box]:
         Box(left, top, right, bottom)
         for region in regionprops(label(solid))
         for top, left, bottom, right in [region.bbox]
-        if region.extent > 0.9 and max(bottom - top, right - left) >= MIN_SIDE
+        # JPEG smears a pixel more into some of each side.
+        if region.area > 0.9 * (bottom - top - 2) * (right - left - 2) and max(bottom - top, right - left) >= MIN_SIDE
     ]
     return sorted(boxes, key=lambda box: -box.width * box.height)
 

@@ -27,12 +27,10 @@ LOG_LINES = 20
 class Fitted(NamedTuple):
     """What a training leaves behind."""
 
-    painted: Image
-    """The network's own image after the last iteration, shape of the fitted image, 0..1."""
     losses: NDArray[np.float32]
     """The loss of every iteration."""
     snapshots: dict[int, Image]
-    """The network's image after 0, k, 2k, ... and the last iteration."""
+    """The network's own image after 0, k, 2k, ... and the last iteration, shape of the fitted image, 0..1."""
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -94,8 +92,8 @@ def fit(image: Image, valid: NDArray[np.bool_], hyperparameters: Mapping[str, An
     >>> chosen = dict(network="vase", input=None, channels=4, lr=0.01, param_noise=True, seed=0)
     >>> chosen |= dict(reg_noise_std=0.03, iterations=4, snapshot_every=2, precision="float32")
     >>> fitted = fit(image, valid, chosen, torch.device("cpu"))
-    >>> fitted.painted.shape, fitted.losses.shape, list(fitted.snapshots)
-    ((16, 16), (4,), [0, 2, 4])
+    >>> fitted.losses.shape, {iteration: image.shape for iteration, image in fitted.snapshots.items()}
+    ((4,), {0: (16, 16), 2: (16, 16), 4: (16, 16)})
     """
     chosen = hyperparameters
     height, width = image.shape[:2]
@@ -133,7 +131,7 @@ def fit(image: Image, valid: NDArray[np.bool_], hyperparameters: Mapping[str, An
         losses[iteration - 1] = loss.detach()
         if iteration % chosen["snapshot_every"] == 0 or iteration == chosen["iterations"]:
             snapshots[iteration] = _paint(network, still, image)
-    return Fitted(_paint(network, still, image), losses.cpu().numpy(), snapshots)
+    return Fitted(losses.cpu().numpy(), snapshots)
 
 
 def _seeded_network(chosen: Mapping[str, Any], outputs: int, device: torch.device) -> nn.Sequential:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scatterheal import fit, holdout, working
 from scatterheal.errors import ScanError
-from scatterheal.grayscale import from_unit, to_unit, top_count
+from scatterheal.scale import Scale, from_unit, to_unit
 
 
 class Inpainted(NamedTuple):
@@ -20,7 +20,7 @@ class Inpainted(NamedTuple):
     healed: NDArray
     """The scan with its missing pixels taken from the network; type and valid values as in the scan."""
     model: NDArray[np.float32]
-    """The network's own image: counts, or colours 0..255."""
+    """The network's own image, in the scan's unit."""
     snapshots: dict[int, NDArray[np.float32]]
     """The network's image after 0, k, 2k, ... iterations, at the working size."""
     losses: NDArray[np.float32]
@@ -35,6 +35,7 @@ def inpaint(
     hidden: NDArray[np.bool_],
     hyperparameters: Mapping[str, Any],
     device: torch.device,
+    scale: Scale,
     truth: NDArray | None = None,
 ) -> Inpainted:
     """Heal a scan with one set of hyperparameters, and score it on the hidden pixels.
@@ -42,7 +43,7 @@ def inpaint(
     Parameters
     ----------
     image : uint8 array (height, width, 3) or float32 array (height, width)
-        Colours of a figure, or counts.
+        Colours of a figure, or counts or values.
     missing : bool array (height, width)
         The holes.
     hidden : bool array (height, width)
@@ -51,6 +52,8 @@ def inpaint(
         Every field of `scatterheal.config.Fit` but device.
     device : torch.device
         Where to train.
+    scale : Scale
+        Which numbers of the image become 0 and 1.
     truth : array like image, optional
         The scan without holes and noise, where it is known.
 
@@ -63,11 +66,10 @@ def inpaint(
     ScanError
         max_side is so small that no known pixel is left.
     """
-    top = top_count(image, ~missing)
     size = working.working_size(missing.shape, hyperparameters["max_side"])
     # What stands in missing pixels may be anything, also not a number: it must not reach its neighbours.
     known_values = np.where(missing if image.ndim == 2 else missing[..., None], 0, image)
-    small = to_unit(working.shrink(known_values, size), top)
+    small = to_unit(working.shrink(known_values, size), scale)
     known = ~working.shrink_missing(missing | hidden, size)
     if not known.any():
         raise ScanError(
@@ -75,25 +77,24 @@ def inpaint(
         )
     fitted = fit.fit(small, known, hyperparameters, device)
 
-    unit = to_unit(known_values, top)
-    paintings = {**fitted.snapshots, len(fitted.losses): fitted.painted}
-    scores = {
-        iteration: holdout.score(working.enlarge(painted, missing.shape), unit, ~(missing | hidden), hidden)
-        for iteration, painted in paintings.items()
-    }
+    unit = to_unit(known_values, scale)
+    scores = {}
+    # In the order of the iterations: the last painting is the run's own.
+    for iteration, small_painting in fitted.snapshots.items():
+        painted = working.enlarge(small_painting, missing.shape)
+        scores[iteration] = holdout.score(painted, unit, ~(missing | hidden), hidden)
     metrics = {
         **scores[len(fitted.losses)]._asdict(),
         "hidden_pixels": int(hidden.sum()),
-        "hidden_mse_after": {iteration: scores[iteration].hidden_mse for iteration in fitted.snapshots},
+        "hidden_mse_after": {iteration: score.hidden_mse for iteration, score in scores.items()},
     }
-    painted = working.enlarge(fitted.painted, missing.shape)
     if truth is not None:
-        metrics["truth_mse"] = float(np.mean((painted - to_unit(truth, top))[missing] ** 2))
-    model = from_unit(painted, top)
+        metrics["truth_mse"] = float(np.mean((painted - to_unit(truth, scale))[missing] ** 2))
+    model = from_unit(painted, scale)
     return Inpainted(
         healed=overlay(image, missing, model),
         model=model,
-        snapshots={iteration: from_unit(small, top) for iteration, small in fitted.snapshots.items()},
+        snapshots={iteration: from_unit(small, scale) for iteration, small in fitted.snapshots.items()},
         losses=fitted.losses,
         metrics=metrics,
     )

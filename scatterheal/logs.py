@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from scatterheal.config import Config, scan_files
+from scatterheal.config import Config, file_of, scan_files
 from scatterheal.errors import ScanError
 
 
@@ -30,7 +30,7 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     logging.Logger
         The root logger, at level INFO.
     """
-    about = "config.yaml" if scan is None else scan_files(config.get("scans", Config().scans))[scan]
+    about = "config.yaml" if scan is None else file_of(scan, scan_files(config.get("scans", Config().scans)))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format="%(message)s", force=True)
     log = logging.getLogger()

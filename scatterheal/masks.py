@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,35 @@ from scipy import ndimage
 from scipy.stats import poisson
 from skimage.draw import polygon2mask
 
+from scatterheal.automatic import find_parts
+from scatterheal.detectors import dead_pixels, saturated
 from scatterheal.errors import ScanError
+from scatterheal.polar import find_centre
+from scatterheal.scale import as_counts, grey_levels
 
 Missing = NDArray[np.bool_]
+
+
+class Reasons(NamedTuple):
+    """What is missing, and how that is known."""
+
+    reasons: NDArray[np.uint8]
+    """(height, width): 0 where the pixel is valid, else a sum of the bits below."""
+    centre: tuple[float, float] | None
+    """The beam centre (x, y), pixels, or None where it could not be found."""
+    found: dict[str, Any]
+    """centre: where it is and how that is known; parts: what was found, where, and how sure."""
 
 
 # Why a pixel is missing: the bits of reasons.tif.
 REASONS = {
     name: np.uint8(2**bit)
-    for bit, name in enumerate(("gap", "beamstop", "holder", "hot_or_dead", "stripe", "user", "outside"))
+    for bit, name in enumerate(("gap", "beamstop", "holder", "hot_or_dead", "stripe", "user", "outside", "unreadable"))
 }
-GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE = REASONS.values()
+GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE, UNREADABLE = REASONS.values()
+# The parts that somebody may draw, and those of them that are also found.
+DRAWN = ("beamstop", "holder", "outside", "user")
+FOUND = ("beamstop", "holder", "outside")
 
 
 # A row that holds less than this share of its neighbourhood's median may belong to a stripe.
@@ -36,33 +54,79 @@ FALSE_ALARM = 0.01
 ONE_EDGE = 1e-3
 
 
-def find_reasons(
-    image: NDArray,
-    grey: NDArray[np.float32],
-    mask: dict[str, Any],
-    gaps: Missing | None = None,
-    missing_in_file: Missing | None = None,
+def detector_reasons(
+    counts: NDArray[np.float32], gaps: Missing | None = None, count_cutoff: float | None = None
 ) -> NDArray[np.uint8]:
-    """Why each pixel is missing.
+    """What a frame itself says is missing: gaps, codes, saturated, hot and dead pixels.
 
     Parameters
     ----------
-    image : uint8 array (height, width, 3) or float32 array (height, width)
-        Colours, or counts (negative: the detector's code for no measurement).
-    grey : float32 array (height, width)
-        Grey levels 0..255, the basis of every threshold.
-    mask : dict
-        The `mask` part of a scan's YAML, validated: parts beamstop, holder, outside, user (lists of
-        shapes) and stripes.
+    counts : float32 array (height, width)
+        Negative: the detector's code for no measurement; NaN: masked in the file.
     gaps : bool array (height, width), optional
-        The detector's module gaps, from `detector_gaps`, cut like the image.
-    missing_in_file : bool array (height, width), optional
-        From a mask file, True where missing.
+        The detector's module gaps, from `scatterheal.detectors.detector_gaps`, cut like the image.
+    count_cutoff : float, optional
+        Pixels with this many counts or more are saturated.
 
     Returns
     -------
     reasons : uint8 array (height, width)
-        0 where the pixel is valid, else a sum of the bits above.
+
+    Examples
+    --------
+    >>> detector_reasons(np.float32([[5, -1, np.nan, 900]]), count_cutoff=900).tolist()
+    [[0, 1, 8, 128]]
+    """
+    reasons = np.zeros(counts.shape, np.uint8)
+    if gaps is not None:
+        reasons[gaps] |= GAP
+    # Without a detector's geometry its codes still tell which pixels were not measured.
+    reasons[(counts < 0) & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
+    reasons[~np.isfinite(counts) & (reasons == 0)] |= HOT_OR_DEAD
+    if count_cutoff:
+        reasons[saturated(counts, count_cutoff) & (reasons == 0)] |= UNREADABLE
+    reasons[dead_pixels(counts, reasons > 0)] |= HOT_OR_DEAD
+    return reasons
+
+
+def find_reasons(
+    intensity: NDArray[np.float32],
+    unit: Literal["counts", "values", "colours"],
+    mask: dict[str, Any],
+    known: NDArray[np.uint8],
+    missing_in_file: Missing | None = None,
+    limits: tuple[float, float] | None = None,
+    centre: tuple[float, float] | None = None,
+    header_centre: tuple[float, float] | None = None,
+) -> Reasons:
+    """Why each pixel is missing.
+
+    Hot pixels and stripes are found first, then the beam centre (unless it is given), then beamstop, holder
+    and shadowed parts, unless the scan's YAML draws them or says that there are none.
+
+    Parameters
+    ----------
+    intensity : float32 array (height, width)
+        Counts, or what a figure's colours say; NaN where that is nothing.
+    unit : {"counts", "values", "colours"}
+        What the numbers are.
+    mask : dict
+        The `mask` part of a scan's YAML, validated: parts beamstop, holder, outside, user, keep (lists of
+        shapes, with "auto" among the first three) and stripes.
+    known : uint8 array (height, width)
+        Reasons that are known already, from `detector_reasons`; nothing of a figure's.
+    missing_in_file : bool array (height, width), optional
+        From a mask file, True where missing.
+    limits : (low, high), optional
+        The range of values.
+    centre : (x, y), optional
+        The beam centre, pixels; found where it is not given.
+    header_centre : (x, y), optional
+        What the file's header says of it; believed only where the pattern does not tell.
+
+    Returns
+    -------
+    Reasons
 
     Raises
     ------
@@ -71,27 +135,17 @@ def find_reasons(
 
     Examples
     --------
-    >>> grey = np.full((4, 4), 200, np.float32)
     >>> stripes = {"horizontal": "none", "vertical": [[0, 1]], "threshold": 10}
     >>> mask = {"beamstop": [{"rectangle": [2, 2, 4, 4]}], "stripes": stripes}
-    >>> find_reasons(np.ones((4, 4), np.float32), grey, mask).tolist()
+    >>> find_reasons(np.ones((4, 4), np.float32), "counts", mask, np.zeros((4, 4), np.uint8)).reasons.tolist()
     [[16, 0, 0, 0], [16, 0, 0, 0], [16, 0, 2, 2], [16, 0, 2, 2]]
     """
-    shape = grey.shape
-    reasons = np.zeros(shape, np.uint8)
-    if image.ndim == 2:
-        if gaps is not None:
-            reasons[gaps] |= GAP
-        # Without a detector's geometry its codes still tell which pixels were not measured.
-        reasons[(image < 0) & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
-        reasons[~np.isfinite(image)] |= HOT_OR_DEAD
-        reasons[hot_pixels(image, reasons > 0)] |= HOT_OR_DEAD
-    for part in ("beamstop", "holder", "outside", "user"):
-        for outline in mask.get(part, []):
-            drawn = draw(outline, grey)
-            if not drawn.any():
-                raise ScanError(f"mask.{part}: a shape hides no pixel; move it, or raise its threshold")
-            reasons[drawn] |= REASONS[part]
+    shape = intensity.shape
+    reasons = known.copy()
+    reasons[~np.isfinite(intensity) & (reasons == 0)] |= UNREADABLE
+    counts = as_counts(intensity, unit, limits)
+    if unit == "counts":
+        reasons[hot_pixels(counts, reasons > 0)] |= HOT_OR_DEAD
     if missing_in_file is not None:
         if missing_in_file.shape != shape:
             raise ScanError(
@@ -99,7 +153,51 @@ def find_reasons(
                 "draw it on results/<scan>/cropped.png"
             )
         reasons[missing_in_file] |= USER
-    stripes = mask["stripes"]
+    grey = grey_levels(intensity, unit)
+    drawn = {part: _drawn(mask.get(part, []), grey, part) for part in (*DRAWN, "keep")}
+    for part in DRAWN:
+        reasons[drawn[part]] |= REASONS[part]
+    _add_stripes(reasons, grey, mask["stripes"])
+    automatic = [part for part in FOUND if "auto" in mask.get(part, [])]
+    found: dict[str, Any] = {"centre": None, "parts": []}
+    if centre is not None:
+        found["centre"] = {"x": centre[0], "y": centre[1], "how": "given"}
+    else:
+        try:
+            beam = find_centre(counts, reasons > 0)
+        except ScanError as error:
+            # Not every image has one, and only the parts at it need it.
+            found["centre"] = {"problem": str(error)}
+            if header_centre and 0 < header_centre[0] < shape[1] and 0 < header_centre[1] < shape[0]:
+                centre = tuple(header_centre)
+                how = "the file's header, since the pattern does not tell"
+                found["centre"] = {"x": centre[0], "y": centre[1], "how": how}
+        else:
+            centre = (beam.x, beam.y)
+            found["centre"] = {"x": beam.x, "y": beam.y, "sd": beam.sd, "how": beam.how}
+    if automatic:
+        parts = find_parts(counts, reasons > 0, centre)
+        for part in automatic:
+            reasons[getattr(parts, part) & ~drawn["keep"]] |= REASONS[part]
+        found["parts"] = [record for record in parts.found if record["part"] in automatic]
+    return Reasons(reasons, centre, found)
+
+
+def _drawn(outlines: list[dict[str, Any] | str], grey: NDArray[np.float32], part: str) -> Missing:
+    """All shapes of one part together."""
+    together = np.zeros(grey.shape, bool)
+    for outline in outlines:
+        if outline == "auto":
+            continue
+        hidden = draw(outline, grey)
+        if not hidden.any():
+            raise ScanError(f"mask.{part}: a shape hides no pixel; move it, or raise its threshold")
+        together |= hidden
+    return together
+
+
+def _add_stripes(reasons: NDArray[np.uint8], grey: NDArray[np.float32], stripes: dict[str, Any]) -> None:
+    """Mark dark rows and columns, those given or those found."""
     known = np.where(reasons > 0, np.nan, grey)
     for lines, known_rows, reason_rows in (
         (stripes["horizontal"], known, reasons),
@@ -111,7 +209,6 @@ def find_reasons(
             # Gaps that the detector or its codes tell are no news.
             if not reason_rows[first:last].all():
                 reason_rows[first:last] |= STRIPE
-    return reasons
 
 
 def check_share(reasons: NDArray[np.uint8], allow_large_mask: bool) -> None:

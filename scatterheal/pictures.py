@@ -18,14 +18,18 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from scatterheal.bitmaps import Rgb
+from scatterheal.colours import ColourTable
 from scatterheal.config import spelled
-from scatterheal.grayscale import to_unit
+from scatterheal.intensity import Intensity
 from scatterheal.masks import REASONS
+from scatterheal.scale import Scale, scale_of, to_unit
 from scatterheal.storage import replacing
 
 # Perceptually uniform, dark where there is nothing.
 COLOUR_MAP = "inferno"
 DOTS_PER_INCH = 120
+# Grey of pixels of which nothing is known.
+UNKNOWN = np.uint8(128)
 # A contact sheet breaks longer rows, so that it stays readable and no viewer refuses it.
 LONGEST_ROW = 10
 REASON_COLOURS = {
@@ -36,6 +40,7 @@ REASON_COLOURS = {
     "stripe": "#57c785",
     "user": "#b58df1",
     "outside": "#9a9a9a",
+    "unreadable": "#d8d840",
 }
 
 
@@ -53,13 +58,33 @@ class Tile(NamedTuple):
     image: Rgb
 
 
-class Bar(NamedTuple):
-    """A figure's own colour bar."""
+class Look(NamedTuple):
+    """How the numbers of a scan are drawn."""
 
-    colours: Rgb
-    """From the low to the high end, (n, 3)."""
-    meaning: Mapping[str, Any] | None
-    """The `colour` part of the scan's YAML: range and scale."""
+    top: float = 1.0
+    """Counts: what gets the brightest colour of `COLOUR_MAP`, on a scale of log(1 + n)."""
+    table: ColourTable | None = None
+    """A figure's own colour map, which its healing keeps."""
+    limits: tuple[float, float] = (0.0, 1.0)
+    """A figure: the values at the two ends of its map."""
+    scale: str = "linear"
+    """A figure: log10 where its limits are log10 of counts."""
+
+
+def look_of(intensity: NDArray[np.float32], meaning: Mapping[str, Any]) -> Look:
+    """The look of a scan: of a figure its own colours, of a frame a scale of counts.
+
+    Parameters
+    ----------
+    intensity : float32 array (height, width)
+        What the scan says; it sets the scale of counts.
+    meaning : mapping
+        From `scatterheal.intensity`.
+    """
+    if table := meaning.get("table"):
+        colours = ColourTable(np.uint8(table["colours"]), np.array(table["edges"]))
+        return Look(table=colours, limits=tuple(meaning["limits"]), scale=meaning["scale"])
+    return Look(scale_of(intensity, "counts").high)
 
 
 def labels(hyperparameters: Mapping[str, Any], axes: Sequence[str]) -> tuple[str, str]:
@@ -74,24 +99,34 @@ def labels(hyperparameters: Mapping[str, Any], axes: Sequence[str]) -> tuple[str
     return spelt.pop("lr", ""), "\n".join(spelt.values())
 
 
-def render(image: NDArray, top: float) -> Rgb:
-    """Colours to look at: a figure keeps its own, counts are shown on a logarithmic scale.
+def render(image: NDArray, look: Look) -> Rgb:
+    """Colours to look at.
 
     Parameters
     ----------
     image : uint8 or float32 array (height, width, 3) in 0..255, or float32 array (height, width)
-        Colours or counts.
-    top : float
-        The count that gets the brightest colour.
+        Colours, which stay as they are; or counts or values, NaN where nothing is known.
+    look : Look
+        How to draw counts and values.
 
     Examples
     --------
-    >>> render(np.float32([[0, 50]]), top=50).tolist()
+    >>> render(np.float32([[0, 50]]), Look(top=50)).tolist()
     [[[0, 0, 3], [252, 254, 164]]]
     """
     if image.ndim == 3:
         return np.clip(np.round(image), 0, 255).astype(np.uint8)
-    return colormaps[COLOUR_MAP](to_unit(image, top), bytes=True)[..., :3]
+    if look.table is None:
+        return colormaps[COLOUR_MAP](to_unit(np.nan_to_num(image), Scale("counts", 0, look.top)), bytes=True)[..., :3]
+    low, high = look.limits
+    known = np.isfinite(image)
+    values = np.where(known, image, low)
+    if look.scale == "log10":
+        # Less than one count has no place on a logarithmic bar but its low end.
+        values = np.where(known, np.log10(np.maximum(values, 10.0 ** (low - 1))), low)
+    entry = np.searchsorted(look.table.edges, (values - low) / (high - low), side="right") - 1
+    drawn = look.table.colours[np.clip(entry, 0, len(look.table.colours) - 1)]
+    return np.where(known[..., None], drawn, UNKNOWN).astype(np.uint8)
 
 
 def mask_overlay(
@@ -229,7 +264,7 @@ def before_after(
     path: Path,
     panels: Sequence[tuple[str, Rgb]],
     title: str,
-    scale: float | Bar | None,
+    look: Look | None,
 ) -> None:
     """Draw the scan, its mask and its healing side by side (the report's Figure 6).
 
@@ -241,34 +276,69 @@ def before_after(
         Scan, mask, healed and, where it is known, truth.
     title : str
         Above the panels.
-    scale : float, Bar or None
-        The colour bar: the count of the brightest colour, a figure's own bar, or none.
+    look : Look or None
+        What the colour bar shows; None: there is none.
     """
     figure, axes = _panels(len(panels), panels[0][1].shape[:2], long_side=4.2, above=0.5, right=0.9)
     figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
     for area, (name, image) in zip(axes, panels, strict=True):
         _show(area, image)
         area.set_title(name, fontsize=9)
-    if scale is not None:
+    if look is not None:
         last, wide = axes[-1].get_position(), figure.get_figwidth()
         beside = figure.add_axes((last.x1 + 0.1 / wide, last.y0, 0.12 / wide, last.height))
-        _draw_bar(figure, beside, scale)
+        _draw_bar(figure, beside, look)
     _save(figure, path)
 
 
-def _draw_bar(figure: Figure, beside: Axes, scale: float | Bar) -> None:
-    if isinstance(scale, Bar):
-        meaning = scale.meaning or {}
-        norm = Normalize(*(meaning.get("range") or (0, 1)))
-        bar = figure.colorbar(ScalarMappable(norm, ListedColormap(scale.colours / 255)), cax=beside)
-        if meaning.get("range") is None:
-            bar.set_ticks([])
-        bar.set_label("log10 counts" if meaning.get("scale") == "log10" else "the figure's colours", fontsize=8)
+def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
+    """Draw a figure, what its colours say, and how far they are from its colour map.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    image : uint8 array (height, width, 3)
+        The plot area.
+    intensity : Intensity
+        With `inverted`; without it only the luminance is drawn.
+    title : str
+        Above the panels.
+    """
+    look = look_of(intensity.values, intensity.meaning)
+    inverted = intensity.inverted
+    figure, axes = _panels(3 if inverted else 2, image.shape[:2], long_side=4.2, above=0.65, right=0.9)
+    figure.suptitle(f"{title}: {intensity.meaning['how']}", y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=9)
+    _show(axes[0], image)
+    axes[0].set_title("the file's colours", fontsize=9)
+    if inverted is None:
+        axes[1].imshow(intensity.values, cmap="gray", vmin=0, vmax=255)
+        axes[1].set_title("luminance: not monotone in intensity", fontsize=9)
     else:
-        norm = FuncNorm((lambda n: np.log1p(np.maximum(n, 0)), np.expm1), vmin=0, vmax=scale)
+        _show(axes[1], render(intensity.values, look))
+        axes[1].set_title(f"their {intensity.meaning['unit']}, drawn again; grey: off the map", fontsize=9)
+        shown = axes[2].imshow(inverted.residual, cmap="magma", vmin=0, vmax=2 * inverted.tolerance)
+        off = intensity.meaning["off_share"]
+        axes[2].set_title(f"distance from the map; {off:.2%} off", fontsize=9)
+        last, wide = axes[2].get_position(), figure.get_figwidth()
+        bar = figure.colorbar(
+            shown, cax=figure.add_axes((last.x1 + 0.1 / wide, last.y0, 0.12 / wide, last.height)), extend="max"
+        )
+        bar.set_label("Lab distance (CIE76)", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
+    _save(figure, path)
+
+
+def _draw_bar(figure: Figure, beside: Axes, look: Look) -> None:
+    if look.table is not None:
+        norm = Normalize(*look.limits)
+        bar = figure.colorbar(ScalarMappable(norm, ListedColormap(look.table.colours / 255)), cax=beside)
+        bar.set_label("log10 counts" if look.scale == "log10" else "the figure's values", fontsize=8)
+    else:
+        norm = FuncNorm((lambda n: np.log1p(np.maximum(n, 0)), np.expm1), vmin=0, vmax=look.top)
         bar = figure.colorbar(ScalarMappable(norm, COLOUR_MAP), cax=beside, extend="max")
         ticks = [0, *(step * 10**decade for decade in range(8) for step in (1, 2, 5))]
-        ticks = [n for n in ticks if n <= scale]
+        ticks = [n for n in ticks if n <= look.top]
         bar.set_ticks(ticks, labels=[f"{n:,}" for n in ticks])
         bar.minorticks_off()
         bar.set_label("counts", fontsize=8)

@@ -23,6 +23,9 @@ def record(
     source: Path,
     scan: Mapping[str, Any],
     reasons: NDArray[np.uint8],
+    found: Mapping[str, Any],
+    meaning: Mapping[str, Any],
+    geometry: Mapping[str, Any],
     run: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -36,6 +39,12 @@ def record(
         The scan's validated YAML.
     reasons : uint8 array (height, width)
         Why each pixel is missing.
+    found : mapping
+        What was found by itself: beam centre, beamstop, holder, detector; where, and how sure.
+    meaning : mapping
+        What the numbers of the image are, from `scatterheal.intensity`; its colour table is left out.
+    geometry : mapping
+        What is known of the measurement, from `scatterheal.prepare.geometry_of`.
     run : mapping
         Hyperparameters of the run that healed it.
     metrics : mapping
@@ -50,6 +59,9 @@ def record(
         "note": "Pixels with reasons > 0 are estimates of the network, not measurements.",
         "source": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
         "scan": dict(scan),
+        "intensity": {key: value for key, value in meaning.items() if key != "table"},
+        "geometry": dict(geometry),
+        "found": dict(found),
         "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),
         "missing_share": {
             "all": float((reasons > 0).mean()),

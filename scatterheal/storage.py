@@ -40,12 +40,16 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False)
 
 
-def write_tiff(path: Path, image: NDArray) -> None:
-    """Write float32 or uint8 values as they are: (height, width) or RGB (height, width, 3)."""
+def write_tiff(path: Path, image: NDArray, compress: bool = False) -> None:
+    """Write float32 or uint8 values as they are: (height, width) or RGB (height, width, 3).
+
+    Compressed files (zlib) are smaller, but not every program of the field reads them.
+    """
     import tifffile
 
     with replacing(path) as part:
-        tifffile.imwrite(part, image, photometric="rgb" if image.ndim == 3 else "minisblack")
+        photometric = "rgb" if image.ndim == 3 else "minisblack"
+        tifffile.imwrite(part, image, photometric=photometric, compression="zlib" if compress else None)
 
 
 def read_tiff(path: Path) -> NDArray:

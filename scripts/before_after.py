@@ -5,23 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from scatterheal import grayscale, logs, pictures, storage
+from scatterheal import logs, pictures, storage
 
-scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-image = storage.read_tiff(Path(snakemake.input.image))
-top = grayscale.top_count(image)
+meaning = json.loads(Path(snakemake.input.meaning).read_text())
+look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 mask = storage.read_png(Path(snakemake.input.mask))
 panels = [
-    ("scan", pictures.render(image, top)),
+    ("scan", storage.read_png(Path(snakemake.input.cropped))),
     ("mask (white = keep)", np.repeat(mask[..., None], 3, axis=2)),
-    ("healed", pictures.render(storage.read_tiff(Path(snakemake.input.healed)), top)),
+    ("healed", storage.read_png(Path(snakemake.input.healed))),
 ]
 if snakemake.input.get("truth"):
-    panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), top)))
-scale = top
-if image.ndim == 3:
-    colours = json.loads(Path(snakemake.input.found).read_text())["colour_bar"]
-    scale = colours and pictures.Bar(np.uint8(colours), scan["colour"])
-pictures.before_after(Path(snakemake.output.panel), panels, snakemake.wildcards.scan, scale)
+    panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), look)))
+bar = None if meaning["unit"] == "colours" else look
+pictures.before_after(Path(snakemake.output.panel), panels, snakemake.wildcards.scan, bar)

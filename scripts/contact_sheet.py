@@ -1,19 +1,21 @@
 """Draw all runs of one scan on one sheet."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import grayscale, logs, pictures, storage
+from scatterheal import logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-top = grayscale.top_count(storage.read_tiff(Path(snakemake.input.image)))
+meaning = json.loads(Path(snakemake.input.meaning).read_text())
+look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 healed = dict(zip(snakemake.params.runs, snakemake.input.healed, strict=True))
 tiles = []
 for run in pd.read_csv(snakemake.input.ranking).to_dict("records"):
     row, settings = pictures.labels(snakemake.params.runs[run["run"]], snakemake.params.axes)
-    image = pictures.render(storage.read_tiff(Path(healed[run["run"]])), top)
+    image = pictures.render(storage.read_tiff(Path(healed[run["run"]])), look)
     tiles.append(pictures.Tile(row, settings, run["rank"], run["hidden_mse"], run["collapsed"], image))
 title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed, best first"
 pictures.contact_sheet(Path(snakemake.output.sheet), tiles, title)

@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
-from scatterheal import figures, logs, storage
+from scatterheal import crop, logs, prepare, storage
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-crop = None if scan["crop"] == "auto" else tuple(scan["crop"])
-cropped = figures.crop_scan(Path(snakemake.input.image), scan["kind"], crop)
-log.info("%s: kept %s (%s)", snakemake.input.image, cropped.box, "automatic" if crop is None else "from the YAML")
+cropped = crop.crop_scan(
+    Path(snakemake.input.image),
+    scan["kind"],
+    scan["crop"] if scan["crop"] == "auto" else tuple(scan["crop"]),
+    scan["data"],
+    scan["frame"],
+)
+how = "automatic" if scan["crop"] == "auto" else "from the YAML"
+log.info("%s: kept %s (%s)", snakemake.input.image, cropped.box, how)
+if cropped.detector:
+    log.info("detector: %s, %s", cropped.detector.name, cropped.detector.sure)
 
 storage.write_tiff(Path(snakemake.output.image), cropped.image)
-found = {
-    "asked": scan["crop"],
-    "sha256": snakemake.params.content,
-    "whole": cropped.whole,
-    "box": cropped.box._asdict(),
-    "colour_bar": None if cropped.colours is None else cropped.colours.tolist(),
-}
+found = {"asked": scan, "sha256": snakemake.params.content, **prepare.as_record(cropped)}
 storage.write_json(Path(snakemake.output.found), found)

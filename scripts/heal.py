@@ -6,26 +6,50 @@ from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import logs, provenance, storage
+from scatterheal import export, logs, prepare, provenance, scale, storage
 
+scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 ranking = pd.read_csv(snakemake.input.ranking)
 best = ranking.run[0]
 chosen = snakemake.params.runs.index(best)
-for name in ("healed", "model"):
-    with storage.replacing(Path(snakemake.output[name])) as part:
-        shutil.copyfile(snakemake.input[name][chosen], part)
 log.info("healed by %s", best)
 if ranking.collapsed[0]:
     log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
 
 reasons = storage.read_tiff(Path(snakemake.input.reasons))
+cropped, meaning, found, run, metrics = (
+    json.loads(Path(file).read_text())
+    for file in (
+        snakemake.input.cropped,
+        snakemake.input.meaning,
+        snakemake.input.parts,
+        snakemake.input.run[chosen],
+        snakemake.input.metrics[chosen],
+    )
+)
+geometry = prepare.geometry_of(cropped, scan["poni"])
+if found["centre"].get("x") is not None:
+    geometry["beam_centre"] = [found["centre"]["x"], found["centre"]["y"]]
 record = provenance.record(
     source=Path(snakemake.input.source),
-    scan=snakemake.params.scan,
+    scan=scan,
     reasons=reasons,
-    run=json.loads(Path(snakemake.input.run[chosen]).read_text()),
-    metrics=json.loads(Path(snakemake.input.metrics[chosen]).read_text()),
+    found=found,
+    meaning=meaning,
+    geometry=geometry,
+    run=run,
+    metrics=metrics,
 )
+
+for name in ("healed", "model"):
+    with storage.replacing(Path(snakemake.output[name])) as part:
+        shutil.copyfile(snakemake.input[name][chosen], part)
+healed, model = (storage.read_tiff(Path(snakemake.output[name])) for name in ("healed", "model"))
+if meaning["unit"] == "colours":
+    # Formats of detector frames hold one number a pixel.
+    healed, model = scale.luminance(healed), scale.luminance(model.clip(0, 255).astype("uint8"))
+export.write_edf(Path(snakemake.output.edf), healed, record, geometry)
+export.write_hdf5(Path(snakemake.output.hdf5), healed, model, reasons, record, geometry)
 storage.write_json(Path(snakemake.output.provenance), record)

@@ -1,17 +1,18 @@
 """Draw what is missing in a scan, and what is hidden to judge the runs, over the scan."""
 
+import json
 from pathlib import Path
 
 from scatterheal import logs, pictures, storage
 
-scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
+centre = json.loads(Path(snakemake.input.parts).read_text())["centre"]
 pictures.mask_overlay(
     Path(snakemake.output.overlay),
     storage.read_png(Path(snakemake.input.picture)),
     storage.read_tiff(Path(snakemake.input.reasons)),
     storage.read_png(Path(snakemake.input.hidden)) > 0,
-    None if scan["centre"] == "auto" else scan["centre"],
+    None if centre.get("x") is None else (centre["x"], centre["y"]),
     snakemake.wildcards.scan,
 )

@@ -1,11 +1,18 @@
 """Draw a scan, or its healed image, in its own colours or on the scan's scale of counts."""
 
+import json
 from pathlib import Path
 
-from scatterheal import grayscale, logs, pictures, storage
+from scatterheal import logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-top = grayscale.top_count(storage.read_tiff(Path(snakemake.input.image)))
-shown = storage.read_tiff(Path(snakemake.input.shown))
-storage.write_png(Path(snakemake.output.picture), pictures.render(shown, top))
+image = storage.read_tiff(Path(snakemake.input.image))
+meaning = json.loads(Path(snakemake.input.meaning).read_text())
+look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
+picture = pictures.render(image, look)
+if snakemake.wildcards.shown == "healed":
+    # The scan's own pixels keep the very colours of its file.
+    missing = storage.read_tiff(Path(snakemake.input.reasons)) > 0
+    picture[missing] = pictures.render(storage.read_tiff(Path(snakemake.input.healed)), look)[missing]
+storage.write_png(Path(snakemake.output.picture), picture)

@@ -1,13 +1,14 @@
-"""Cut the truth of a simulated scan to the same box as the scan."""
+"""Cut the truth of a simulated scan to the same box as the scan, and read it in the same unit."""
 
 import json
 from pathlib import Path
 
-from scatterheal import figures, logs, storage
+from scatterheal import crop, logs, prepare, storage
 
 scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-box = json.loads(Path(snakemake.input.found).read_text())["box"]
-truth = figures.crop_scan(Path(snakemake.input.truth), scan["kind"], tuple(box.values()))
-storage.write_tiff(Path(snakemake.output.truth), truth.image)
+cropped = json.loads(Path(snakemake.input.found).read_text())
+truth = crop.crop_scan(Path(snakemake.input.truth), scan["kind"], tuple(cropped["box"].values()))
+found = prepare.intensity_of(truth.image, cropped, scan["colour"])
+storage.write_tiff(Path(snakemake.output.truth), truth.image if found.meaning["unit"] == "colours" else found.values)

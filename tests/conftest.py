@@ -15,4 +15,4 @@ def real_scans():
         pytest.skip(f"the real scans are not on this machine ({SHARED}); they are never committed")
     from scatterheal.config import read_scans, scan_files
 
-    return read_scans(scan_files(str(SCANS)))
+    return read_scans(scan_files(str(SCANS)))[0]

@@ -97,3 +97,23 @@ def test_a_truncated_eps_bitmap_is_refused(tmp_path):
     (tmp_path / "a.eps").write_bytes(whole.replace(b"/Height 40", b"/Height 41"))
     with pytest.raises(ScanError, match="a bitmap of 40 x 41 pixels is cut short"):
         bitmaps.read_bitmaps(tmp_path / "a.eps")
+
+
+@pytest.mark.parametrize("with_preview", [False, True])
+def test_matlab_text_and_bitmap_stand_where_the_page_shows_them(with_preview):
+    """The page runs downwards, and each text turns it up again; brackets and the bitmap's own bytes are no text."""
+    image = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    label = (
+        b"GS\n[0.5 0 0 0.5 100 40] CT\n/Helvetica 12 F\nGS\n[1 0 0 1 0 0] CT\n2 4 moveto\n1 -1 scale\n(%s) t\nGR\nGR\n"
+    )
+    turned = b"GS\n[0 -0.5 0.5 0 5 40] CT\n/Helvetica 12 F\n0 0 moveto\n1 -1 scale\n(turned) t\nGR\n"
+    program = matlab_eps(image).replace(b"{{\n", b"GS\n[10 0 0 20 50 60] CT\n{{\n", 1).replace(b"GR\n%%EOF", b"GR\n")
+    program += label % rb"1.5 \(log.\)" + turned + b"%%EOF\n"
+    if with_preview:
+        program = (
+            b"\xc5\xd0\xd3\xc6" + (30).to_bytes(4, "little") + len(program).to_bytes(4, "little") + bytes(18) + program
+        )
+    page = bitmaps.eps_page(program)
+    assert page.bitmaps == [(50, 235, 60, 255)]
+    # The baseline is 315 - 42 points up; the digits' middle is 0.36 of 6 points above it.
+    assert page.texts == [bitmaps.Text("1.5 (log.)", 101, pytest.approx(275.16), 6)]

@@ -8,8 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from scatterheal.bitmaps import Page, Text
 from scatterheal.errors import ScanError
-from scatterheal.figures import Box, colour_bar, crop_scan, plot_area
+from scatterheal.figures import BarLabels, Box, bar_labels, colour_bar, crop_scan, plot_area
 
 
 def plotted(cmap="jet", background="white", ticks="out", scale=1, bar_at="right", frame=0.8, low_edge=False):
@@ -108,10 +109,10 @@ def test_an_eps_without_a_colour_bar_is_its_plot(tmp_path):
     plot = np.random.default_rng(0).integers(0, 60, (120, 160, 3), dtype=np.uint8)
     plot[40:90, 50:120] = 250
     (tmp_path / "a.eps").write_bytes(matlab_eps(plot))
-    assert crop_scan(tmp_path / "a.eps", "figure").box == (0, 0, 160, 120)
+    assert crop_scan(tmp_path / "a.eps", "figure", "auto").box == (0, 0, 160, 120)
     page, _ = plotted()
     (tmp_path / "b.eps").write_bytes(matlab_eps(page))
-    assert crop_scan(tmp_path / "b.eps", "figure").box == plot_area(page)
+    assert crop_scan(tmp_path / "b.eps", "figure", "auto").box == plot_area(page)
 
 
 def test_an_explicit_crop_overrides_and_must_fit(tmp_path):
@@ -122,3 +123,55 @@ def test_an_explicit_crop_overrides_and_must_fit(tmp_path):
     np.testing.assert_array_equal(cropped.image, picture[50:90, 70:100])
     with pytest.raises(ScanError, match=r"crop: \[0, 0, 999, 9\] reaches outside the image of 360 x 270 pixels"):
         crop_scan(tmp_path / "a.png", "figure", (0, 0, 999, 9))
+
+
+def labelled(values, top=100, text=str, **others):
+    """The page of a colour bar 100 points high whose values run from 0 at the bottom to `top`."""
+    texts = [Text(text(value), 22, 10 + 100 * value / top, 9) for value in values]
+    return Page([(0, 0, 9, 9), (10, 10, 20, 110)], [*texts, *(Text(said, 0, 300, 9) for said in others.values())])
+
+
+@pytest.mark.parametrize(
+    ("page", "found"),
+    [
+        (labelled([0, 1, 2], 2), BarLabels((0, 2))),
+        (labelled([1, 2, 3], 3.4, title="a.cbf (log.)"), BarLabels((0, 3.4), "log10")),
+        (labelled([0, 1, 2], 2.5, "10^{}".format), BarLabels((0, 2.5), "log10")),
+        (labelled([0, 1], 2), BarLabels()),
+        (labelled([0, 1, 2], 2, lambda value: str(10**value)), BarLabels()),
+        (labelled([0, 1, 2], 2, lambda value: str(2 - value)), BarLabels()),
+        (labelled([0, 1, 2, 3], 3, "{} counts".format), BarLabels()),
+        (labelled([], title="(log. scale)"), BarLabels(None, "log10")),
+    ],
+)
+def test_labels_beside_the_bar_give_its_range_or_nothing(page, found):
+    limits, scale = bar_labels(page, 1)
+    assert scale == found.scale
+    assert limits == (found.limits and pytest.approx(found.limits, abs=1e-5))
+
+
+def test_a_power_above_the_bar_multiplies_its_labels():
+    page = labelled([0, 1, 2], 2)
+    page.texts.append(Text("x10", 12, 118, 9))
+    assert bar_labels(page, 1) == BarLabels()
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_matplotlib_eps_tells_its_range(tmp_path, scale):
+    figure = Figure()
+    axes = figure.subplots()
+    shown = axes.imshow(np.random.default_rng(0).random((40, 60)) * 5000, cmap="jet", interpolation="nearest")
+    shown.set_norm(scale)
+    shown.set_clim(1, 3000)
+    figure.colorbar(shown)
+    figure.savefig(tmp_path / "a.eps")
+    bar = crop_scan(tmp_path / "a.eps", "figure", "auto").bar
+    low, high = (1, 3000) if scale == "linear" else (0, np.log10(3000))
+    np.testing.assert_allclose(bar.limits, (low, high), atol=0.003 * (high - low))
+    assert bar.scale == (None if scale == "linear" else "log10")
+
+
+def test_real_figures_tell_their_range(real_scans):
+    ranges = {"HDPE_85_low": 2, "MD2_MV_bulk": 5, "MD2_MV_bulk_3": 3, "MD2_MV_edge_2": 4, "MD2_MV_shear": 5}
+    for name, high in (ranges | {"MD2_MV_shear_2": 4}).items():
+        assert crop_scan(real_scans[name].image, "figure", "auto").bar == BarLabels((0, high), "log10")

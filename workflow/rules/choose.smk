@@ -31,7 +31,10 @@ rule rank:
 rule heal:
     input:
         source=lambda wildcards: str(SCANS[wildcards.scan].image),
+        cropped=f"{RESULTS}/{{scan}}/crop.json",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        parts=f"{RESULTS}/{{scan}}/found.json",
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
         healed=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/healed.tif", run=RUNS),
         model=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/model.tif", run=RUNS),
@@ -40,6 +43,8 @@ rule heal:
     output:
         healed=f"{RESULTS}/{{scan}}/healed.tif",
         model=f"{RESULTS}/{{scan}}/model.tif",
+        edf=f"{RESULTS}/{{scan}}/healed.edf",
+        hdf5=f"{RESULTS}/{{scan}}/healed.h5",
         provenance=f"{RESULTS}/{{scan}}/provenance.json",
     log:
         f"{RESULTS}/logs/heal/{{scan}}.log",
@@ -54,14 +59,14 @@ rule heal:
     params:
         scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
         runs=list(RUNS),
-        code=code("heal", "provenance"),
+        code=code("heal", "provenance", "export", "prepare", "geometry"),
     script:
         "../../scripts/heal.py"
 
 
 rule summary:
     input:
-        rankings=expand(f"{RESULTS}/{{scan}}/ranking.csv", scan=SCANS),
+        rankings=expand(f"{RESULTS}/{{scan}}/ranking.csv", scan=USED),
     output:
         summary=report(
             f"{RESULTS}/summary.csv",
@@ -80,7 +85,7 @@ rule summary:
         mem_mb=2000,
         runtime=10,
     params:
-        scans=list(SCANS),
+        scans=USED,
         code=code("summary"),
     script:
         "../../scripts/summary.py"

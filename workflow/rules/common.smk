@@ -46,7 +46,7 @@ def cropped_size(name, scan):
     """Width and height of the scan as an earlier run cropped it, or None where it is new or has changed."""
     done = Path(RESULTS, name, "crop.json")
     found = json.loads(done.read_text()) if done.is_file() else {}
-    asked = scan.model_dump(mode="json")["crop"]
+    asked = scan.model_dump(mode="json", include=CROPPED_BY)
     if (found.get("asked"), found.get("sha256")) != (asked, content(scan.image)):
         return None
     box = found["box"]
@@ -54,42 +54,51 @@ def cropped_size(name, scan):
 
 
 def check_scans():
-    """Look at every scan, so that what is wrong is known before any job starts: at new ones through and through."""
-    problems = []
+    """Look at every scan before any job starts, at new ones in their files; what is wrong with which."""
+    problems = {}
     for name, scan in SCANS.items():
         try:
             if size := cropped_size(name, scan):
                 configuration.check_geometry(scan.mask, size)
             else:
                 # Its packages are slow to import, and nothing else here needs them.
-                from scatterheal.check import check_scan
+                from scatterheal.prepare import check
 
-                check_scan(scan)
+                check(scan)
         except ScanError as error:
-            problems.append(f"{FILES[name]}: {error}")
-    if problems:
-        raise ScanError("\n".join(problems))
+            problems[name] = f"{configuration.file_of(name, FILES)}: {error}"
+    return problems
 
+
+# What the jobs of the rule crop ask of a scan's YAML.
+CROPPED_BY = {"kind", "crop", "data", "frame"}
+# The modules that read frames and mask files.
+READERS = ("frames", "headers", "hdf5")
 
 CONFIG_FILE = " + ".join(str(file) for file in workflow.configfiles)
 try:
     CONFIG = configuration.read_config(config, CONFIG_FILE)
     RUNS = configuration.runs_of(CONFIG, CONFIG_FILE)
     FILES = configuration.scan_files(CONFIG.scans, CONFIG_FILE)
-    SCANS = configuration.read_scans(FILES)
+    SCANS, REFUSED = configuration.read_scans(FILES)
     RESULTS = CONFIG.results
     # Jobs on other machines parse this file again: the check belongs to the first time alone.
     if workflow.is_main_process:
-        check_scans()
+        REFUSED |= check_scans()
+        for problem in REFUSED.values():
+            logger.error(problem)
         iterations = sorted({run["iterations"] for run in RUNS.values()})
         logger.info(
-            f"scatterheal: {len(SCANS)} scans x {len(RUNS)} runs of {' or '.join(map(str, iterations))} iterations"
+            f"scatterheal: {len(SCANS.keys() - REFUSED)} scans x {len(RUNS)} runs of {' or '.join(map(str, iterations))} iterations"
         )
 except ScanError as error:
     # One clear line a problem; a WorkflowError would add where in this file it was raised.
     logger.error(str(error))
     sys.exit(1)
 
+# A scan that cannot be used ends with one line, and stops no other.
+USED = [name for name in SCANS if name not in REFUSED]
+FIGURES = [name for name in SCANS if SCANS[name].kind == "figure"]
 AXES = sorted(CONFIG.grid)
 
 
@@ -114,3 +123,9 @@ def given(key, path_of):
 
 
 TRUTH = given("truth", lambda name, scan: scan.truth and f"{RESULTS}/{name}/truth.tif")
+
+
+# The healed image, where that is what a picture shows.
+def HEALED(wildcards):
+    folder = f"{RESULTS}/{wildcards.scan}"
+    return {"healed": f"{folder}/healed.tif", "reasons": f"{folder}/reasons.tif"} if wildcards.shown == "healed" else {}

@@ -5,6 +5,8 @@ rule inpaint:
     input:
         unpack(TRUTH),
         image=f"{RESULTS}/{{scan}}/image.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         hidden=f"{RESULTS}/{{scan}}/hidden.png",
     output:
@@ -30,6 +32,6 @@ rule inpaint:
     params:
         hyperparameters=lambda wildcards: RUNS[wildcards.run],
         # Not pictures: a new colour map must not train anything, so that snapshots keep the one they have.
-        code=code("inpaint", "inpaint", "fit", "network", "grayscale", "working", "holdout"),
+        code=code("inpaint", "inpaint", "fit", "network", "scale", "working", "holdout"),
     script:
         "../../scripts/inpaint.py"

@@ -3,9 +3,11 @@
 
 rule picture:
     input:
-        # The scan's range is the colour scale of both pictures.
+        unpack(HEALED),
         image=f"{RESULTS}/{{scan}}/image.tif",
-        shown=lambda wildcards: f"{RESULTS}/{wildcards.scan}/{ {'cropped': 'image', 'healed': 'healed'}[wildcards.shown]}.tif",
+        # The scan's range is the colour scale of both pictures.
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
     output:
         picture=report(
             f"{RESULTS}/{{scan}}/{{shown}}.png",
@@ -26,15 +28,47 @@ rule picture:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("picture", "pictures", "grayscale"),
+        code=code("picture", "pictures", "scale"),
     script:
         "../../scripts/picture.py"
+
+
+rule colours:
+    input:
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        found=f"{RESULTS}/{{scan}}/crop.json",
+    output:
+        residual=f"{RESULTS}/{{scan}}/residual.tif",
+        picture=report(
+            f"{RESULTS}/{{scan}}/colours.png",
+            caption="../report/colours.rst",
+            category="Masks",
+            labels={"scan": "{scan}", "picture": "colours"},
+        ),
+    log:
+        f"{RESULTS}/logs/colours/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/colours/{{scan}}.tsv"
+    wildcard_constraints:
+        scan="|".join(map(re.escape, FIGURES)) or "(?!)",
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("colour"),
+        code=code("colours", "pictures", "prepare", "intensity", "colours", "scale"),
+    script:
+        "../../scripts/colours.py"
 
 
 rule mask_overlay:
     input:
         picture=f"{RESULTS}/{{scan}}/cropped.png",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        parts=f"{RESULTS}/{{scan}}/found.json",
         hidden=f"{RESULTS}/{{scan}}/hidden.png",
     output:
         overlay=report(
@@ -54,7 +88,6 @@ rule mask_overlay:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan("centre"),
         code=code("mask_overlay", "pictures", "masks"),
     script:
         "../../scripts/mask_overlay.py"
@@ -62,7 +95,8 @@ rule mask_overlay:
 
 rule contact_sheet:
     input:
-        image=f"{RESULTS}/{{scan}}/image.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
         healed=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/healed.tif", run=RUNS),
     output:
@@ -85,7 +119,7 @@ rule contact_sheet:
     params:
         runs=RUNS,
         axes=AXES,
-        code=code("contact_sheet", "pictures", "grayscale"),
+        code=code("contact_sheet", "pictures", "scale"),
     script:
         "../../scripts/contact_sheet.py"
 
@@ -123,10 +157,11 @@ rule evolution:
 rule before_after:
     input:
         unpack(TRUTH),
-        image=f"{RESULTS}/{{scan}}/image.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
+        cropped=f"{RESULTS}/{{scan}}/cropped.png",
         mask=f"{RESULTS}/{{scan}}/mask.png",
-        found=f"{RESULTS}/{{scan}}/crop.json",
-        healed=f"{RESULTS}/{{scan}}/healed.tif",
+        healed=f"{RESULTS}/{{scan}}/healed.png",
     output:
         panel=report(
             f"{RESULTS}/{{scan}}/before_after.png",
@@ -145,7 +180,6 @@ rule before_after:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan("colour"),
-        code=code("before_after", "pictures", "grayscale"),
+        code=code("before_after", "pictures", "scale"),
     script:
         "../../scripts/before_after.py"

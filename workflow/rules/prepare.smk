@@ -1,6 +1,30 @@
 # From a scan's file to what is missing in it.
 
 
+localrules:
+    refuse,
+
+
+rule refuse:
+    output:
+        # Never made: the job says what is wrong with the scan, and fails.
+        f"{RESULTS}/{{scan}}/refused",
+    log:
+        f"{RESULTS}/logs/refuse/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/refuse/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=1,
+    params:
+        problem=lambda wildcards: REFUSED[wildcards.scan],
+    script:
+        "../../scripts/refuse.py"
+
+
 rule crop:
     input:
         image=lambda wildcards: str(SCANS[wildcards.scan].image),
@@ -18,9 +42,9 @@ rule crop:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan("kind", "crop"),
+        scan=of_scan("kind", "crop", "data", "frame"),
         content=lambda wildcards: content(SCANS[wildcards.scan].image),
-        code=code("crop", "frames", "bitmaps", "figures"),
+        code=code("crop", "crop", "prepare", "figures", "bitmaps", "detectors", *READERS),
     script:
         "../../scripts/crop.py"
 
@@ -42,22 +66,25 @@ rule truth:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan("kind"),
+        scan=of_scan("kind", "colour"),
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
-        code=code("truth", "frames", "bitmaps", "figures"),
+        code=code("truth", "crop", "prepare", "figures", "bitmaps", "intensity", "colours", "scale", *READERS),
     script:
         "../../scripts/truth.py"
 
 
-rule grayscale:
+rule intensity:
     input:
         image=f"{RESULTS}/{{scan}}/image.tif",
+        found=f"{RESULTS}/{{scan}}/crop.json",
     output:
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        flags=f"{RESULTS}/{{scan}}/flags.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
     log:
-        f"{RESULTS}/logs/grayscale/{{scan}}.log",
+        f"{RESULTS}/logs/intensity/{{scan}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/grayscale/{{scan}}.tsv"
+        f"{RESULTS}/benchmarks/intensity/{{scan}}.tsv"
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -65,20 +92,23 @@ rule grayscale:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("grayscale", "grayscale"),
+        scan=of_scan("colour"),
+        code=code("intensity", "prepare", "intensity", "colours", "scale"),
     script:
-        "../../scripts/grayscale.py"
+        "../../scripts/intensity.py"
 
 
 rule mask:
     input:
         unpack(given("mask_file", lambda name, scan: scan.mask.file)),
-        image=f"{RESULTS}/{{scan}}/image.tif",
+        unpack(given("poni", lambda name, scan: scan.poni)),
         found=f"{RESULTS}/{{scan}}/crop.json",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
     output:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         mask=f"{RESULTS}/{{scan}}/mask.png",
+        parts=f"{RESULTS}/{{scan}}/found.json",
     log:
         f"{RESULTS}/logs/mask/{{scan}}.log",
     benchmark:
@@ -90,9 +120,23 @@ rule mask:
         mem_mb=2000,
         runtime=10,
     params:
-        scan=of_scan("mask", "detector"),
-        content=lambda wildcards: content(SCANS[wildcards.scan].mask.file),
-        code=code("mask", "masks", "detectors", "frames"),
+        scan=of_scan("kind", "mask", "detector", "centre", "poni"),
+        content=lambda wildcards: [content(SCANS[wildcards.scan].mask.file), content(SCANS[wildcards.scan].poni)],
+        code=code(
+            "mask",
+            "prepare",
+            "masks",
+            "automatic",
+            "shadows",
+            "beamstop",
+            "holder",
+            "polar",
+            "poisson",
+            "scale",
+            "detectors",
+            "geometry",
+            *READERS,
+        ),
     script:
         "../../scripts/mask.py"
 
@@ -101,6 +145,7 @@ rule holdout:
     input:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
     output:
         hidden=f"{RESULTS}/{{scan}}/hidden.png",
     log:
@@ -114,6 +159,6 @@ rule holdout:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("holdout", "holdout"),
+        code=code("holdout", "holdout", "scale"),
     script:
         "../../scripts/holdout.py"

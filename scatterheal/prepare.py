@@ -1,0 +1,182 @@
+"""What happens to a scan before anything is fitted: crop, intensity, mask; one after the other, or all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scatterheal import intensity, masks
+from scatterheal.config import Scan, check_geometry
+from scatterheal.crop import Cropped, crop_scan
+from scatterheal.detectors import detector_gaps
+from scatterheal.figures import BarLabels, Box
+from scatterheal.frames import read_mask
+from scatterheal.geometry import read_poni
+
+
+class Prepared(NamedTuple):
+    """A scan, ready to be fitted."""
+
+    cropped: Cropped
+    intensity: intensity.Intensity
+    reasons: masks.Reasons
+
+
+def check(scan: Scan) -> Cropped:
+    """Read and crop a scan, and look whether its YAML fits it: what is quick to know before any job starts.
+
+    Parameters
+    ----------
+    scan : Scan
+        The validated YAML, its paths relative to the working folder.
+
+    Raises
+    ------
+    ScanError
+        Whatever the rules crop and truth would refuse; geometry outside of the image; an unknown detector.
+    """
+    cropped = crop_scan(scan.image, scan.kind, scan.crop, scan.data, scan.frame)
+    check_geometry(scan.mask, cropped.image.shape[1::-1])
+    if scan.truth:
+        crop_scan(scan.truth, scan.kind, cropped.box)
+    if scan.detector not in ("auto", "none"):
+        detector_gaps(scan.detector, cropped.whole)
+    return cropped
+
+
+def prepare(scan: Scan) -> Prepared:
+    """Read, crop, invert and mask a scan in one go.
+
+    Parameters
+    ----------
+    scan : Scan
+        The validated YAML, its paths relative to the working folder.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    ScanError
+        Whatever the rules crop, truth, intensity and mask would refuse.
+    """
+    plain = scan.model_dump(mode="json")
+    cropped = check(scan)
+    record = as_record(cropped)
+    found = intensity_of(cropped.image, record, plain["colour"])
+    reasons = reasons_of(found.values, found.meaning, record, plain)
+    masks.check_share(reasons.reasons, scan.mask.allow_large_mask)
+    return Prepared(cropped, found, reasons)
+
+
+def as_record(cropped: Cropped) -> dict[str, Any]:
+    """All of a cropped scan but its image, as plain values: the content of crop.json."""
+    return {
+        "whole": list(cropped.whole),
+        "box": cropped.box._asdict(),
+        "colour_bar": None if cropped.colours is None else cropped.colours.tolist(),
+        "bar_labels": cropped.bar._asdict(),
+        "header": cropped.header,
+        "detector": cropped.detector and cropped.detector._asdict(),
+    }
+
+
+def intensity_of(image: NDArray, cropped: Mapping[str, Any], colour: Mapping[str, Any]) -> intensity.Intensity:
+    """The intensity of a cropped scan.
+
+    Parameters
+    ----------
+    image : uint8 array (height, width, 3) or float32 array (height, width)
+        Colours of a figure, or counts of a frame.
+    cropped : mapping
+        From `as_record`.
+    colour : mapping
+        The `colour` part of the scan's YAML.
+
+    Raises
+    ------
+    ScanError
+        See `scatterheal.intensity.of_figure`.
+    """
+    if image.ndim == 2:
+        return intensity.of_frame(image)
+    bar = cropped["colour_bar"]
+    labels = BarLabels(**cropped["bar_labels"])
+    limits = colour["range"] and tuple(colour["range"])
+    return intensity.of_figure(image, bar and np.uint8(bar), labels, colour["map"], limits, colour["scale"])
+
+
+def geometry_of(cropped: Mapping[str, Any], poni: str | Path | None) -> dict[str, Any]:
+    """What is known of the experiment's geometry: the file's header, and a PONI file that knows it better.
+
+    Parameters
+    ----------
+    cropped : mapping
+        From `as_record`.
+    poni : path or None
+        A pyFAI geometry file.
+
+    Returns
+    -------
+    geometry : dict
+        The fields of `scatterheal.headers.Header`, with the beam centre in pixels of the cropped image.
+
+    Raises
+    ------
+    ScanError
+        The PONI file cannot be read.
+    """
+    geometry = dict(cropped["header"] or {})
+    if poni:
+        geometry |= {key: value for key, value in read_poni(Path(poni)).items() if value is not None}
+    if geometry.get("beam_centre"):
+        x, y = geometry["beam_centre"]
+        geometry["beam_centre"] = [x - cropped["box"]["left"], y - cropped["box"]["top"]]
+    return geometry
+
+
+def reasons_of(
+    values: NDArray[np.float32], meaning: Mapping[str, Any], cropped: Mapping[str, Any], scan: Mapping[str, Any]
+) -> masks.Reasons:
+    """The mask of a cropped scan, with everything that its file and its YAML say.
+
+    Parameters
+    ----------
+    values : float32 array (height, width)
+        Its intensity.
+    meaning : mapping
+        What the intensity is, from `intensity_of`.
+    cropped : mapping
+        From `as_record`.
+    scan : mapping
+        The scan's validated YAML as plain values.
+
+    Raises
+    ------
+    ScanError
+        An unknown detector, a mask or PONI file that cannot be read, or whatever `find_reasons` refuses.
+    """
+    mask = scan["mask"]
+    geometry = geometry_of(cropped, scan["poni"])
+    centre = None if scan["centre"] == "auto" else tuple(scan["centre"])
+    known = np.zeros(values.shape, np.uint8)
+    if scan["kind"] == "frame":
+        name = scan["detector"]
+        if name == "auto":
+            name = cropped["detector"]["name"] if cropped["detector"] else "none"
+        gaps = None if name == "none" else Box(**cropped["box"]).of(detector_gaps(name, tuple(cropped["whole"])))
+        known = masks.detector_reasons(values, gaps, geometry.get("count_cutoff"))
+        if scan["poni"]:
+            centre = tuple(geometry["beam_centre"])
+    missing = read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"]) if mask["file"] else None
+    found = masks.find_reasons(
+        values, meaning["unit"], mask, known, missing, meaning.get("limits"), centre, geometry.get("beam_centre")
+    )
+    if scan["kind"] == "frame":
+        found.found["detector"] = cropped["detector"] if scan["detector"] == "auto" else scan["detector"]
+    return found

@@ -1,0 +1,15 @@
+"""Show how far a figure's colours are from its colour map."""
+
+import json
+from pathlib import Path
+
+from scatterheal import logs, pictures, prepare, storage
+
+scan = snakemake.params.scan
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+
+image = storage.read_tiff(Path(snakemake.input.image))
+cropped = json.loads(Path(snakemake.input.found).read_text())
+found = prepare.intensity_of(image, cropped, scan["colour"])
+storage.write_tiff(Path(snakemake.output.residual), found.inverted.residual, compress=True)
+pictures.colours(Path(snakemake.output.picture), image, found, snakemake.wildcards.scan)

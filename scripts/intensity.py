@@ -1,0 +1,25 @@
+"""Turn a cropped scan into numbers that rise with the intensity: counts where that is possible."""
+
+import json
+from pathlib import Path
+
+from scatterheal import logs, prepare, storage
+
+scan = snakemake.params.scan
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+
+image = storage.read_tiff(Path(snakemake.input.image))
+cropped = json.loads(Path(snakemake.input.found).read_text())
+found = prepare.intensity_of(image, cropped, scan["colour"])
+meaning = found.meaning
+log.info("%s: %s", meaning["unit"], meaning["how"])
+if "table" in meaning:
+    log.info("limits %s, scale %s", meaning["limits"], meaning["scale"])
+    log.info(
+        "colours off the map: %.2f %%; at its low end: %.2f %%; at its high end: %.3f %%",
+        *(100 * meaning[f"{share}_share"] for share in ("off", "clipped_low", "clipped_high")),
+    )
+
+storage.write_tiff(Path(snakemake.output.intensity), found.values)
+storage.write_tiff(Path(snakemake.output.flags), found.flags)
+storage.write_json(Path(snakemake.output.meaning), meaning)

@@ -1,0 +1,9 @@
+"""End a scan that cannot be used with the line that says why."""
+
+import sys
+
+from scatterheal import logs
+
+log = logs.begin(snakemake.log[0], snakemake.config)
+log.error(snakemake.params.problem)
+sys.exit(snakemake.params.problem)

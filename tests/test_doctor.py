@@ -1,0 +1,86 @@
+"""The doctor: every line of a support question, and for what is broken one line with its remedy."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scatterheal import __version__, doctor
+from scatterheal.commands import main
+
+
+def test_all_is_well_here(capsys, monkeypatch):
+    # The whole heal takes seconds; that a few iterations learn is enough.
+    monkeypatch.setattr(doctor, "ITERATIONS", 5)
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["", "Everything that scatterheal needs works."]
+    found = dict(line.split(":", 1) for line in lines[:-2])
+    assert set(found) >= {"scatterheal", "python", "cores", "memory", *doctor.PACKAGES, "processor", "GPU", "heal"}
+    assert all(line[15] == " " and line[16] != " " for line in lines[:-2])
+    assert f"{__version__} in {Path(doctor.__file__).parent}" in found["scatterheal"]
+    assert "5 iterations in " in found["heal"] and ": fit: {precision: " in found["bfloat16"]
+
+
+def test_a_missing_and_a_broken_package_are_told_apart(tmp_path, monkeypatch, capsys):
+    (tmp_path / "broken_module.py").write_text("raise ImportError('libhdf5.so.310:\\n  cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(doctor, "PACKAGES", {"torch": "no_such_module", "h5py": "broken_module", "numpy": "numpy"})
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    # What needs them is left out: one cause, one line.
+    assert lines[lines.index("What does not work, and what to do:") + 1 :] == [
+        "torch: No module named 'no_such_module'; pip install torch",
+        "h5py: libhdf5.so.310: cannot open; pip install --force-reinstall --no-deps h5py",
+    ]
+    assert not any(line.startswith(("GPU", "bfloat16", "bitshuffle", "heal")) for line in lines)
+
+
+@pytest.mark.parametrize("last", [0.5, np.nan, 0.4])
+def test_a_network_that_does_not_learn_is_a_problem(monkeypatch, last):
+    monkeypatch.setattr(doctor, "_demo_losses", lambda device: np.float32([0.4, last]))
+    assert doctor.heal().problem.startswith("the network does not learn on c")
+    monkeypatch.setattr(doctor, "_demo_losses", lambda device: np.float32([0.4, 0.1]))
+    assert doctor.heal().problem is None
+
+
+def test_eiger_files_that_cannot_be_read_are_a_problem(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
+    assert doctor.bitshuffle().problem.endswith("; pip install --force-reinstall h5py hdf5plugin")
+
+
+def test_the_limits_of_a_container_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "CGROUP", tmp_path)
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    (tmp_path / "memory.max").write_text(f"{3 * 2**30}\n")
+    found = {finding.name: finding.value for finding in doctor.installation()}
+    assert found["cores"].endswith(", limited to 1.5 by the container")
+    assert found["memory"].endswith(", limited to 3.0 GiB by the container")
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert not any("limited" in finding.value for finding in doctor.installation())
+
+
+def test_why_there_is_no_gpu(tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor, "NVIDIA_DRIVER", tmp_path / "none")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert doctor._gpus() == "none: this torch is a CPU build"
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert doctor._gpus() == "none: there is no NVIDIA driver"
+    monkeypatch.setattr(doctor, "NVIDIA_DRIVER", tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert doctor._gpus() == "none that torch sees; CUDA_VISIBLE_DEVICES="
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert "so a CUDA build would see the GPU" in doctor._gpus()
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"scatterheal {__version__}\n"
+    with pytest.raises(SystemExit, match="2"):
+        main([])
