@@ -91,7 +91,9 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
         )
     if centre is not None and not holder.any():
         radius = float(np.sqrt(beamstop.sum() / np.pi))
-        if band := find_holder(counts, missing | outside | beamstop, centre, radius):
+        # It hangs on to the beamstop, wherever that sits.
+        stop_centre = ndimage.center_of_mass(beamstop)[::-1] if beamstop.any() else centre
+        if band := find_holder(counts, missing | outside | beamstop, stop_centre, radius):
             holder = polygon2mask(shape, [(y, x) for x, y in band.outline]) & ~beamstop & ~missing
             found.append(
                 {

@@ -20,7 +20,7 @@ CORE, OPAQUE = 0.5, 0.1
 # A shadow ends where the level reaches this share of the level beside it; pixels at its rim are partly covered.
 EDGE, RIM = 0.85, 0.5
 # The beam centre may be this many pixels off.
-SLACK = 3.0
+SLACK = 6.0
 # A beamstop with a smaller radius (pixels) is taken for round: too few pixels tell its outline.
 ROUND = 6.0
 # Log-likelihood ratio against no beamstop, corrected for dispersion.
@@ -77,21 +77,18 @@ def find_beamstop(
     """
     scatter = dispersion(counts, missing)
     longest = WIDEST / 2 * min(counts.shape)
-    # The stop sits where somebody put it, not where the beam is: look round for the darkest disc, twice.
-    radii, reach, step, middle = np.arange(1.5, longest, 0.5), SLACK, 1.0, centre
-    for _ in range(2):
-        offsets = np.arange(-reach, reach + step / 2, step)
-        tried = [
-            (found, near)
-            for dy in offsets
-            for dx in offsets
-            if (found := _best_disc(counts, missing, near := (middle[0] + dx, middle[1] + dy), radii, scatter))
-        ]
-        if not tried:
-            return None
-        (evidence, radius), middle = max(tried, key=lambda each: each[0])
-        radii = np.arange(max(1.5, 0.5 * radius), 1.6 * radius + 1, 0.25)
-        reach, step = max(1.0, 0.4 * radius), max(0.5, radius / 12)
+    # The stop sits where somebody put it, and the beam's centre is known to a few pixels: look round for the darkest
+    # disc, for small ones in smaller steps, and then closer round the best.
+    tried = [
+        *_best_near(counts, missing, centre, SLACK, SLACK / 2, np.arange(1.5, longest, 0.5), scatter),
+        *_best_near(counts, missing, centre, SLACK, 1.0, np.arange(1.5, 2 * SLACK, 0.5), scatter),
+    ]
+    if not tried:
+        return None
+    (_, radius), middle = max(tried)
+    radii = np.arange(max(1.5, 0.5 * radius), 1.6 * radius + 1, 0.25)
+    reach, step = max(1.0, 0.4 * radius), max(0.5, radius / 12)
+    (evidence, radius), middle = max(_best_near(counts, missing, middle, reach, step, radii, scatter))
     if evidence < EVIDENCE or not _opaque(counts, missing, middle, radius):
         return None
     region, level = _outline(counts, missing, middle, radius)
@@ -105,6 +102,21 @@ def find_beamstop(
         transmission,
         evidence,
     )
+
+
+def _best_near(
+    counts: NDArray[np.floating],
+    missing: NDArray[np.bool_],
+    centre: tuple[float, float],
+    reach: float,
+    step: float,
+    radii: NDArray[np.float64],
+    scatter: float,
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Evidence and radius of the best disc round every point near the centre, with the point."""
+    offsets = np.arange(-reach, reach + step / 2, step)
+    points = [(float(centre[0] + dx), float(centre[1] + dy)) for dy in offsets for dx in offsets]
+    return [(best, point) for point in points if (best := _best_disc(counts, missing, point, radii, scatter))]
 
 
 def _best_disc(

@@ -95,6 +95,7 @@ def find_reasons(
     mask: dict[str, Any],
     known: NDArray[np.uint8],
     missing_in_file: Missing | None = None,
+    clipped_low: Missing | None = None,
     limits: tuple[float, float] | None = None,
     centre: tuple[float, float] | None = None,
     header_centre: tuple[float, float] | None = None,
@@ -117,6 +118,8 @@ def find_reasons(
         Reasons that are known already, from `detector_reasons`; nothing of a figure's.
     missing_in_file : bool array (height, width), optional
         From a mask file, True where missing.
+    clipped_low : bool array (height, width), optional
+        Where a figure's colour may stand for no counts at all: taken as none to find things by.
     limits : (low, high), optional
         The range of values.
     centre : (x, y), optional
@@ -144,6 +147,8 @@ def find_reasons(
     reasons = known.copy()
     reasons[~np.isfinite(intensity) & (reasons == 0)] |= UNREADABLE
     counts = as_counts(intensity, unit, limits)
+    if clipped_low is not None:
+        counts = np.where(clipped_low, 0, counts)
     if unit == "counts":
         reasons[hot_pixels(counts, reasons > 0)] |= HOT_OR_DEAD
     if missing_in_file is not None:

@@ -69,7 +69,7 @@ def prepare(scan: Scan) -> Prepared:
     cropped = check(scan)
     record = as_record(cropped)
     found = intensity_of(cropped.image, record, plain["colour"])
-    reasons = reasons_of(found.values, found.meaning, record, plain)
+    reasons = reasons_of(found.values, found.flags, found.meaning, record, plain)
     masks.check_share(reasons.reasons, scan.mask.allow_large_mask)
     return Prepared(cropped, found, reasons)
 
@@ -141,7 +141,11 @@ def geometry_of(cropped: Mapping[str, Any], poni: str | Path | None) -> dict[str
 
 
 def reasons_of(
-    values: NDArray[np.float32], meaning: Mapping[str, Any], cropped: Mapping[str, Any], scan: Mapping[str, Any]
+    values: NDArray[np.float32],
+    flags: NDArray[np.uint8],
+    meaning: Mapping[str, Any],
+    cropped: Mapping[str, Any],
+    scan: Mapping[str, Any],
 ) -> masks.Reasons:
     """The mask of a cropped scan, with everything that its file and its YAML say.
 
@@ -149,6 +153,8 @@ def reasons_of(
     ----------
     values : float32 array (height, width)
         Its intensity.
+    flags : uint8 array (height, width)
+        Where it is clipped, from `intensity_of`.
     meaning : mapping
         What the intensity is, from `intensity_of`.
     cropped : mapping
@@ -174,8 +180,17 @@ def reasons_of(
         if scan["poni"]:
             centre = tuple(geometry["beam_centre"])
     missing = read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"]) if mask["file"] else None
+    clipped_low = flags & intensity.CLIPPED_LOW > 0
     found = masks.find_reasons(
-        values, meaning["unit"], mask, known, missing, meaning.get("limits"), centre, geometry.get("beam_centre")
+        values,
+        meaning["unit"],
+        mask,
+        known,
+        missing,
+        clipped_low,
+        meaning.get("limits"),
+        centre,
+        geometry.get("beam_centre"),
     )
     if scan["kind"] == "frame":
         found.found["detector"] = cropped["detector"] if scan["detector"] == "auto" else scan["detector"]

@@ -132,9 +132,11 @@ def grey_levels(intensity: NDArray[np.float32], unit: Literal["counts", "values"
     [[0.0, 0.0, 128.0, 255.0, 0.0]]
     """
     known = np.isfinite(intensity)
-    filled = np.where(known, intensity, intensity[known].min(initial=0) if known.any() else 0)
-    grey = np.log1p(np.maximum(filled, 0)) if unit == "counts" else filled
-    low, high = np.percentile(grey, [0.5, 99.9], method="closest_observation")
+    if not known.any():
+        return np.zeros(intensity.shape, np.float32)
+    grey = np.log1p(np.maximum(intensity, 0)) if unit == "counts" else intensity
+    low, high = np.percentile(grey[known], [0.5, 99.9], method="closest_observation")
+    grey = np.where(known, grey, low)
     return np.clip((grey - low) * (255 / max(high - low, 1e-12)), 0, 255).astype(np.float32)
 
 

@@ -10,11 +10,12 @@ scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 intensity = storage.read_tiff(Path(snakemake.input.intensity))
+flags = storage.read_tiff(Path(snakemake.input.flags))
 meaning = json.loads(Path(snakemake.input.meaning).read_text())
 cropped = json.loads(Path(snakemake.input.found).read_text())
 check_geometry(Mask.model_validate(scan["mask"]), (intensity.shape[1], intensity.shape[0]))
 
-found = prepare.reasons_of(intensity, meaning, cropped, scan)
+found = prepare.reasons_of(intensity, flags, meaning, cropped, scan)
 masks.check_share(found.reasons, scan["mask"]["allow_large_mask"])
 for name, bit in masks.REASONS.items():
     log.info("%s: %d pixels", name, (found.reasons & bit > 0).sum())

@@ -104,6 +104,7 @@ rule mask:
         unpack(given("poni", lambda name, scan: scan.poni)),
         found=f"{RESULTS}/{{scan}}/crop.json",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        flags=f"{RESULTS}/{{scan}}/flags.tif",
         meaning=f"{RESULTS}/{{scan}}/intensity.json",
     output:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",

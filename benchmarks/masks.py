@@ -1,0 +1,101 @@
+"""Overlap of automatic masks with masks drawn by hand, on the real scans: careful ones, and the report's.
+
+python benchmarks/masks.py [FOLDER]
+
+Needs the real scans beside the repository (tests/scans names them, and holds the careful masks). The automatic masks
+are told nothing but image, kind, plot area and colour range: detector, beam centre, gaps, stripes, beamstop, holder and
+shadows are found. With FOLDER the overlay pictures are written there.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from scatterheal import frames, masks, pictures
+from scatterheal.config import Mask, Scan, read_scans, scan_files
+from scatterheal.prepare import Prepared, prepare
+from scatterheal.working import shrink_missing
+
+Missing = NDArray[np.bool_]
+
+
+def without_a_person(scan: Scan) -> Prepared:
+    """The scan as if its YAML said nothing of detector, beam centre and mask."""
+    return prepare(scan.model_copy(update={"detector": "auto", "centre": "auto", "mask": Mask()}))
+
+
+def overlap(a: Missing, b: Missing) -> float:
+    """Intersection over union; 1 where both are empty."""
+    return (a & b).sum() / (a | b).sum() if (a | b).any() else 1.0
+
+
+def largest_region(wrong: Missing) -> float:
+    """Share of the image that the largest connected region takes."""
+    _, count = ndimage.label(wrong)
+    return np.bincount(ndimage.label(wrong)[0].ravel())[1:].max() / wrong.size if count else 0.0
+
+
+def careful_table(prepared: dict[str, tuple[Prepared, Prepared]]) -> None:
+    """Print the overlap with the careful masks."""
+    print(
+        "| scan | IoU of all | missing, by hand | IoU of beamstop, holder and shadows | missing | gaps and stripes ",
+        end="",
+    )
+    print("that differ, pixels | largest wrong region | centre: found, by hand (sd), pixels |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, (automatic, careful) in prepared.items():
+        ours, theirs = automatic.reasons.reasons, careful.reasons.reasons
+        parts = masks.BEAMSTOP | masks.HOLDER | masks.OUTSIDE | masks.USER
+        lines = [reasons & (masks.GAP | masks.STRIPE) > 0 for reasons in (ours, theirs)]
+        # What is missing as part of a gap belongs to no other part.
+        shadows = [(reasons & parts > 0) & ~lines[0] & ~lines[1] for reasons in (ours, theirs)]
+        centre, by_hand = automatic.reasons.found["centre"], careful.reasons.centre
+        where = "not found" if centre.get("x") is None else f"{centre['x']:.1f}, {centre['y']:.1f}"
+        print(
+            f"| {name} | **{overlap(ours > 0, theirs > 0):.3f}** | {(theirs > 0).mean():.2%} "
+            f"| {overlap(*shadows):.3f} | {shadows[1].mean():.2%} | {(lines[0] != lines[1]).sum()} "
+            f"| {largest_region((ours > 0) != (theirs > 0)):.2%} "
+            f"| {where}; {by_hand[0]:.1f}, {by_hand[1]:.1f} ({centre.get('sd', float('nan')):.1f}) |"
+        )
+
+
+def report_table(prepared: dict[str, tuple[Prepared, Prepared]], scans: dict[str, Scan]) -> None:
+    """Print the overlap with the report's masks, drawn at 226 x 282 pixels or less."""
+    print("| scan | missing: automatic, careful, report's | IoU with the report's: automatic, careful ", end="")
+    print("| report's pixels that the automatic mask covers, within 1 px |")
+    print("|---|---|---|---|")
+    for name, (automatic, careful) in prepared.items():
+        paper = scans[name].image.parents[1] / "paper_inputs" / f"{name}_mask.png"
+        if scans[name].kind == "frame" or not paper.is_file():
+            continue
+        theirs = frames.read_mask(paper, "zero_is_missing")
+        ours, drawn = (shrink_missing(each.reasons.reasons > 0, theirs.shape) for each in (automatic, careful))
+        near = ndimage.binary_dilation(ours, np.ones((3, 3)))
+        print(
+            f"| {name} | {ours.mean():.1%}, {drawn.mean():.1%}, {theirs.mean():.1%} "
+            f"| {overlap(ours, theirs):.3f}, {overlap(drawn, theirs):.3f} "
+            f"| {(near & theirs).sum() / theirs.sum():.1%} |"
+        )
+
+
+def main() -> None:
+    """Print two Markdown tables."""
+    scans, _ = read_scans(scan_files(str(Path(__file__).parents[1] / "tests" / "scans")))
+    prepared = {name: (without_a_person(scan), prepare(scan)) for name, scan in scans.items()}
+    careful_table(prepared)
+    print()
+    report_table(prepared, scans)
+    for name, (automatic, _) in prepared.items() if len(sys.argv) > 1 else ():
+        look = pictures.look_of(automatic.intensity.values, automatic.intensity.meaning)
+        picture = pictures.render(automatic.cropped.image, look)
+        reasons = automatic.reasons.reasons
+        pictures.mask_overlay(
+            Path(sys.argv[1], f"{name}.png"), picture, reasons, reasons < 0, automatic.reasons.centre, name
+        )
+
+
+if __name__ == "__main__":
+    main()
