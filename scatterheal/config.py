@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from scatterheal.errors import ScanError
 
@@ -86,9 +95,17 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, dict | str) else value
 
 
+def _word_or_shape(value: Any) -> str:
+    """Which of the two somebody meant, so that a shape's fault is not called a misspelt `auto`."""
+    return "word" if isinstance(value, str) else "shape"
+
+
+AutoOrShape = Annotated[
+    Annotated[Literal["auto"], Tag("word")] | Annotated[Shape, Tag("shape")], Discriminator(_word_or_shape)
+]
 Shapes = Annotated[list[Shape], BeforeValidator(_listed, json_schema_input_type=Literal["none"] | Shape | list[Shape])]
 ShapesOrAuto = Annotated[
-    list[Literal["auto"] | Shape],
+    list[AutoOrShape],
     BeforeValidator(_listed, json_schema_input_type=Literal["auto", "none"] | Shape | list[Literal["auto"] | Shape]),
 ]
 Lines = Literal["auto", "none"] | list[Range]
@@ -198,6 +215,8 @@ class Scan(Strict):
             if key in given and getattr(self, key) is not None:
                 other = "frames" if self.kind == "figure" else "figures"
                 raise ValueError(f"{key} is for {other}; leave it out of a {self.kind}")
+        if _several(self.frame) == []:
+            raise ValueError("frame names no frame; write [0, 5, 7], or first-last with first <= last")
         if self.poni and self.centre != "auto":
             raise ValueError("centre and poni both say where the beam is; leave one of them out")
         if self.crop != "auto" and not (0 <= self.crop[0] < self.crop[2] and 0 <= self.crop[1] < self.crop[3]):
@@ -503,6 +522,7 @@ def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = 
     except ValidationError as error:
         problem = error.errors()[0]
     keys, holder, field = [under] if under else [], model, None
+    *_, last = problem["loc"] or [None]
     for part in problem["loc"]:
         if isinstance(part, int):
             keys.append(str(part))
@@ -510,7 +530,7 @@ def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = 
             field = holder.model_fields[part]
             keys.append(part)
             holder = _model_inside(field.annotation) or holder
-        elif problem["type"] == "extra_forbidden":
+        elif problem["type"] == "extra_forbidden" and part == last:
             known = ", ".join(holder.model_fields)
             raise ScanError(f"{path}: {'.'.join([*keys, str(part)])}: unknown key; remove it, or use one of: {known}")
     where = f"{path}: {'.'.join(keys)}" if keys else str(path)

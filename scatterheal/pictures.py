@@ -133,7 +133,7 @@ def mask_overlay(
     path: Path,
     picture: Rgb,
     reasons: NDArray[np.uint8],
-    hidden: NDArray[np.bool_],
+    hidden: NDArray[np.bool_] | None,
     centre: tuple[float, float] | None,
     title: str,
 ) -> None:
@@ -147,8 +147,8 @@ def mask_overlay(
         The cropped scan.
     reasons : uint8 array (height, width)
         Bits of `scatterheal.masks`.
-    hidden : bool array (height, width)
-        Valid pixels that no training sees.
+    hidden : bool array (height, width) or None
+        Valid pixels that no training sees, where they are chosen already.
     centre : (x, y) or None
         The beam centre.
     title : str
@@ -162,7 +162,8 @@ def mask_overlay(
             colour = REASON_COLOURS[name]
             blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(colour))
             patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
-    patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
+    if hidden is not None:
+        patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
     # As many columns of the legend as the picture is wide.
     # Every pixel of the scan is at least one of the picture, since coordinates are read off here.
     long_side = float(np.clip(max(picture.shape[:2]) / DOTS_PER_INCH, 7, 20))
@@ -176,7 +177,8 @@ def mask_overlay(
     axes.autoscale(False)
     # Two lines, so that one of them is seen on any colour.
     for colour, thickness in (("black", 2.2), ("white", 0.9)):
-        axes.contour(hidden, levels=[0.5], colors=colour, linewidths=thickness)
+        if hidden is not None:
+            axes.contour(hidden, levels=[0.5], colors=colour, linewidths=thickness)
         if centre is not None:
             axes.plot(*centre, "+", color=colour, markersize=12, markeredgewidth=thickness + 0.8)
     axes.set_title(f"{title}: {(reasons > 0).mean():.1%} missing", fontsize=11)

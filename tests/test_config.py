@@ -15,6 +15,7 @@ from scatterheal.config import (
     Fit,
     Mask,
     check_geometry,
+    file_of,
     read_config,
     read_scan,
     read_scans,
@@ -53,10 +54,27 @@ def refusal(function, *arguments):
         ("image: b.png\nkind: figure", "b.png; correct the name or add the file"),
         ("image: a.png\nkind: figure\nmask: {holder: {polygon: [[1, 2]]}}", "a.yaml: mask.holder.0.polygon: "),
         ("image: a.png\nkind: figure\nmask: {holder: {}}", "a.yaml: mask.holder.0: give exactly one of rectangle"),
+        (
+            "image: a.png\nkind: figure\nmask: {holder: atuo}",
+            "a.yaml: mask.holder.0: input should be 'auto' (it is 'atuo')",
+        ),
+        (
+            "image: a.png\nkind: figure\nmask: {holder: [auto, {square: [1]}]}",
+            "a.yaml: mask.holder.1.square: unknown key; remove it, or use one of: rectangle, polygon, circle",
+        ),
+        ("image: a.png\nkind: figure\nmask: {user: auto}", "a.yaml: mask.user.0: input should be a valid dictionary"),
         ("image: a.png\nkind: figure\nmask: {holder: {circle: [1, 2, -3]}}", "a.yaml: mask.holder.0.circle.2: "),
         ("image: a.png\nkind: figure\nmask: {file: a.png}", "a.yaml: mask: file and mask_convention"),
         ("image: a.png\nkind: figure\nmask: {stripes: {vertical: some}}", "expected: auto | none | [["),
         ("image: a.png\nkind: figure\ndetector: Pilatus2M", "a.yaml: detector is for frames"),
+        ("image: a.png\nkind: figure\nframe: 0", "a.yaml: frame is for frames; leave it out of a figure"),
+        ("image: a.png\nkind: figure\nponi: a.png", "a.yaml: poni is for frames"),
+        ("image: a.png\nkind: frame\ncolour: {map: jet}", "a.yaml: colour is for figures; leave it out of a frame"),
+        ("image: a.png\nkind: frame\nframe: -1", "a.yaml: frame: "),
+        ("image: a.png\nkind: frame\nframe: 9-3", "a.yaml: frame names no frame; write [0, 5, 7], or first-last"),
+        ("image: a.png\nkind: frame\nframe: []", "a.yaml: frame names no frame; write"),
+        ("image: a.png\nkind: frame\nponi: a.png\ncentre: [1, 2]", "a.yaml: centre and poni both say where the beam"),
+        ("image: a.png\nkind: frame\nponi: b.poni", "b.poni; correct the name or add the file"),
         ("image: a.png\nkind: figure\ncrop: [5, 5, 5, 9]", "a.yaml: crop must be [left, top, right, bottom]"),
         ("image: [a.png\nkind: figure", "a.yaml: not valid YAML in line 2 (expected ',' or ']', but got"),
         ("image: a.png\nkind: figure\nkind: frame", "a.yaml: not valid YAML in line 3 (kind is given twice); correct"),
@@ -85,12 +103,41 @@ def test_an_empty_image_is_refused(scan_yaml, tmp_path):
     assert "b.png is empty (0 bytes); copy it here again" in refusal(read_scan, scan_yaml("image: b.png\nkind: figure"))
 
 
-def test_every_bad_scan_of_a_folder_is_named(scan_yaml, tmp_path):
+def test_every_bad_scan_of_a_folder_is_named_and_stops_no_other(scan_yaml, tmp_path):
     scan_yaml("kind: figure")
     (tmp_path / "b.yaml").write_text("image: a.png\nkind: 3")
-    with pytest.raises(ScanError) as refused:
-        read_scans(scan_files(str(tmp_path)))
-    assert [line.split(": ")[1] for line in str(refused.value).splitlines()] == ["image", "kind"]
+    (tmp_path / "c.yaml").write_text("image: a.png\nkind: figure")
+    scans, problems = read_scans(scan_files(str(tmp_path)))
+    assert list(scans) == ["c"]
+    assert {name: line.split(": ")[1] for name, line in problems.items()} == {"a": "image", "b": "kind"}
+
+
+@pytest.mark.parametrize(
+    ("frame", "names"),
+    [
+        ("12", {"a": 12}),
+        ("sum", {"a": "sum"}),
+        ("[5, 0, 5]", {"a_f00000": 0, "a_f00005": 5}),
+        ("[7]", {"a_f00007": 7}),
+        ("98-100", {"a_f00098": 98, "a_f00099": 99, "a_f00100": 100}),
+        ("100000-100000", {"a_f100000": 100000}),
+    ],
+)
+def test_a_file_of_several_frames_is_several_scans(scan_yaml, frame, names):
+    path = scan_yaml(f"image: a.png\nkind: frame\nframe: {frame}")
+    scans, problems = read_scans({"a": path})
+    assert {name: scan.frame for name, scan in scans.items()} == names
+    assert not problems
+    assert {file_of(name, {"a": path}) for name in names} == {path}
+
+
+def test_a_frame_never_takes_the_name_of_another_scan(scan_yaml, tmp_path):
+    files = {"a": scan_yaml("image: a.png\nkind: frame\nframe: 0-1")}
+    files["a_f00001"] = tmp_path / "a_f00001.yaml"
+    files["a_f00001"].write_text("image: a.png\nkind: frame")
+    for order in (files, dict(reversed(files.items()))):
+        problems = read_scans(order)[1]
+        assert "frame: there is already a scan a_f00001; rename one of the files" in problems["a_f00001"]
 
 
 def test_scan_names(tmp_path):

@@ -30,6 +30,7 @@ KNOWN = {
 UNKNOWN = dict.fromkeys(KNOWN)
 RECORD = {
     "source": {"file": "a.tif", "sha256": "1f" * 32},
+    "intensity": {"unit": "counts"},
     "mask_sha256": "2e" * 32,
     "hyperparameters": {"network": "vase", "lr": 0.01},
     "versions": {"scatterheal": "0.1.0"},
@@ -141,7 +142,16 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
     source = tmp_path / "scan.tif"
     source.write_bytes(b"counts")
     reasons = np.array([[0, 1], [0, 0]], np.uint8)
-    record = provenance.record(source, {"kind": "frame"}, reasons, {"seed": 3}, {"hidden_mse": 0.5})
+    record = provenance.record(
+        source,
+        scan={"kind": "frame"},
+        reasons=reasons,
+        found={"centre": {"x": 23.25, "y": 31.5, "sd": 0.1}},
+        meaning={"unit": "counts", "how": "counts of the file"},
+        geometry=KNOWN,
+        run={"seed": 3},
+        metrics={"hidden_mse": 0.5},
+    )
     healed = np.ones((2, 2), np.float32)
     export.write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, record, KNOWN)
     with h5py.File(tmp_path / "healed.h5") as file:
@@ -158,7 +168,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
         }
         assert detector["description"].asstr()[()] == "Pilatus 2M"
         assert file["entry/instrument/beam/incident_wavelength"][()] == 1.1e-10
-        assert json.loads(file["entry/healing/provenance/data"][()]) == record
+        assert json.loads(file["entry/healing/provenance/data"][()]) == json.loads(json.dumps(record))
         assert file["entry/healing/version"].asstr()[()] == record["versions"]["scatterheal"]
 
 

@@ -8,10 +8,27 @@ from hypothesis.extra.numpy import arrays
 
 from scatterheal import detectors, masks, working
 from scatterheal.errors import ScanError
-from scatterheal.masks import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, STRIPE, USER, find_reasons, find_stripes
+from scatterheal.masks import (
+    BEAMSTOP,
+    GAP,
+    HOLDER,
+    HOT_OR_DEAD,
+    OUTSIDE,
+    STRIPE,
+    UNREADABLE,
+    USER,
+    detector_reasons,
+    find_reasons,
+    find_stripes,
+)
 
 NO_STRIPES = {"horizontal": "none", "vertical": "none", "threshold": 10}
 AUTO = {"horizontal": "auto", "vertical": "auto", "threshold": 10}
+
+
+def drawn_reasons(grey, mask, **more):
+    """The reasons of a figure's luminance, or values like it, of which nothing is known before."""
+    return find_reasons(grey, "colours", mask, np.zeros(grey.shape, np.uint8), **more).reasons
 
 
 def test_the_papers_three_parts_in_a_tiny_image():
@@ -29,8 +46,7 @@ def test_the_papers_three_parts_in_a_tiny_image():
         "holder": [{"polygon": [[2.5, 1.5], [4.5, 1.5], [4.5, 3.5], [2.5, 3.5]]}],
         "stripes": {"horizontal": [[4, 5]], "vertical": "none", "threshold": 10},
     }
-    image = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    assert find_reasons(image, grey, mask).tolist() == [
+    assert drawn_reasons(grey, mask).tolist() == [
         [0, 0, 0, 0, 0],
         [0, 2, 2, 0, 0],
         [0, 2, 0, 4, 4],
@@ -42,7 +58,7 @@ def test_the_papers_three_parts_in_a_tiny_image():
 def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
     counts = np.random.default_rng(0).poisson(5, (40, 50)).astype(np.float32)
     counts[10:13], counts[30, 7], counts[35, 9], counts[36, 9] = -1, 1048575, np.nan, -2
-    reasons = find_reasons(counts, np.maximum(counts, 0), {"stripes": AUTO})
+    reasons = find_reasons(counts, "counts", {"stripes": AUTO}, detector_reasons(counts)).reasons
     expected = np.zeros((40, 50), np.uint8)
     expected[10:13], expected[30, 7], expected[35, 9], expected[36, 9] = GAP, HOT_OR_DEAD, HOT_OR_DEAD, GAP
     np.testing.assert_array_equal(reasons, expected)
@@ -51,7 +67,7 @@ def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
 def test_detector_gaps_come_from_pyfai():
     counts = np.random.default_rng(0).poisson(5, (619, 487)).astype(np.float32)
     gaps = detectors.detector_gaps("Pilatus300k", (619, 487))
-    reasons = find_reasons(counts, counts, {"stripes": NO_STRIPES}, gaps)
+    reasons = find_reasons(counts, "counts", {"stripes": NO_STRIPES}, detector_reasons(counts, gaps)).reasons
     assert np.flatnonzero((reasons == GAP).all(axis=1)).tolist() == [*range(195, 212), *range(407, 424)]
     with pytest.raises(
         ScanError, match=r"Pilatus1M has \(1043, 981\) pixels \(rows, columns\), the frame \(619, 487\)"
@@ -85,21 +101,22 @@ def test_sharp_rings_spots_and_the_beams_tail_are_not_hot(width, peak):
 )
 def test_a_shape_that_hides_nothing_is_refused(outline):
     grey = np.full((6, 6), 200, np.float32)
+    grey[0] = 0
     with pytest.raises(ScanError, match=r"mask\.holder: a shape hides no pixel; move it, or raise its threshold"):
-        find_reasons(grey, grey, {"holder": [outline], "stripes": NO_STRIPES})
+        drawn_reasons(grey, {"holder": [outline], "stripes": NO_STRIPES})
 
 
 def test_rows_beside_a_wide_holder_are_no_stripes():
     grey = np.random.default_rng(0).uniform(50, 200, (120, 200)).astype(np.float32)
-    reasons = find_reasons(grey, grey, {"holder": [{"rectangle": [0, 90, 198, 100]}], "stripes": AUTO})
+    reasons = drawn_reasons(grey, {"holder": [{"rectangle": [0, 90, 198, 100]}], "stripes": AUTO})
     assert not (reasons & STRIPE).any()
 
 
 def test_a_mask_file_of_another_shape_is_refused():
     grey = np.ones((4, 5), np.float32)
     with pytest.raises(ScanError, match=r"mask.file: its shape \(5, 4\) .* is not the cropped image's \(4, 5\)"):
-        find_reasons(grey, grey, {"stripes": NO_STRIPES}, missing_in_file=np.zeros((5, 4), bool))
-    reasons = find_reasons(grey, grey, {"stripes": NO_STRIPES}, missing_in_file=np.eye(4, 5, dtype=bool))
+        drawn_reasons(grey, {"stripes": NO_STRIPES}, missing_in_file=np.zeros((5, 4), bool))
+    reasons = drawn_reasons(grey, {"stripes": NO_STRIPES}, missing_in_file=np.eye(4, 5, dtype=bool))
     np.testing.assert_array_equal(reasons, np.eye(4, 5) * USER)
 
 
@@ -200,8 +217,51 @@ def test_enlarging_keeps_the_range_and_a_constant(image):
 def test_masks_multiply():
     grey = np.full((20, 20), 200, np.float32)
     parts = {"beamstop": [{"circle": [5, 5, 3]}], "holder": [{"rectangle": [5, 5, 20, 8]}], "stripes": NO_STRIPES}
-    reasons = find_reasons(grey, grey, parts)
-    alone = [find_reasons(grey, grey, {key: parts[key], "stripes": NO_STRIPES}) == 0 for key in ("beamstop", "holder")]
+    reasons = drawn_reasons(grey, parts)
+    alone = [drawn_reasons(grey, {key: parts[key], "stripes": NO_STRIPES}) == 0 for key in ("beamstop", "holder")]
     np.testing.assert_array_equal(reasons == 0, alone[0] & alone[1])
     assert {int(reason) for reason in np.unique(reasons)} == {0, BEAMSTOP, HOLDER, BEAMSTOP | HOLDER}
     assert not (reasons & STRIPE).any()
+
+
+def test_a_part_that_is_drawn_or_none_is_not_looked_for_and_keep_wins():
+    y, x = np.indices((120, 120))
+    expected = 3000 / (np.hypot(x - 60, y - 60) + 6)
+    expected[:30, :40] *= 0.03
+    counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
+
+    def reasons(**mask):
+        known = np.zeros(counts.shape, np.uint8)
+        return find_reasons(counts, "counts", {"stripes": NO_STRIPES, **mask}, known, centre=(60, 60))
+
+    found = reasons(outside=["auto"])
+    assert [record["part"] for record in found.found["parts"]] == ["outside"]
+    assert (found.reasons[2:28, 2:38] == OUTSIDE).all()
+    assert not reasons(outside=[], holder=["auto"], beamstop=["auto"]).reasons.any()
+    kept = reasons(outside=["auto"], keep=[{"rectangle": [0, 0, 20, 120]}]).reasons
+    np.testing.assert_array_equal(kept[:, 20:], found.reasons[:, 20:])
+    assert not kept[:, :20].any()
+
+
+def test_the_headers_centre_is_believed_only_where_the_pattern_does_not_tell():
+    flat = np.random.default_rng(0).poisson(3, (90, 80)).astype(np.float32)
+    y, x = np.indices(flat.shape)
+    rings = 5 + 200 * np.exp(-(((np.hypot(x - 37.5, y - 50) - 25) / 3) ** 2))
+    for counts, how in ((flat, "the file's header"), (rings.astype(np.float32), "symmetry")):
+        known = np.zeros(counts.shape, np.uint8)
+        found = find_reasons(counts, "counts", {"stripes": NO_STRIPES}, known, header_centre=(11, 12))
+        assert how in found.found["centre"]["how"]
+        assert (found.centre == (11, 12)) == (counts is flat)
+    nowhere = find_reasons(flat, "counts", {"stripes": NO_STRIPES}, known, header_centre=(500, 12))
+    assert nowhere.centre is None and "give centre" in nowhere.found["centre"]["problem"]
+
+
+def test_what_is_no_number_and_what_is_saturated_cannot_be_read():
+    values = np.random.default_rng(0).uniform(0, 1, (30, 30)).astype(np.float32)
+    values[3, 4] = np.nan
+    known = np.zeros(values.shape, np.uint8)
+    reasons = find_reasons(values, "values", {"stripes": NO_STRIPES}, known, limits=(0, 1)).reasons
+    assert np.argwhere(reasons).tolist() == [[3, 4]] and reasons[3, 4] == UNREADABLE
+    counts = np.random.default_rng(0).poisson(5, (30, 30)).astype(np.float32)
+    counts[8, 9] = 1048574
+    assert detector_reasons(counts, count_cutoff=1048573)[8, 9] == UNREADABLE

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import detectors, figures, masks
+from scatterheal import detectors, masks
+from scatterheal.crop import crop_scan
 from scatterheal.errors import ScanError
 from scatterheal.polar import find_centre
 from scatterheal.simulate import FRAME_CENTRE, demo_frame, radius_and_azimuth, ring
@@ -117,7 +118,7 @@ def test_demo_frame():
 @pytest.mark.parametrize(("name", "within"), [("HDPE_85_low_frame", 0.7), ("buf1_00000", 15)])
 def test_real_frames(real_scans, name, within):
     scan = real_scans[name]
-    counts = figures.crop_scan(scan.image, scan.kind, "auto").image
+    counts = crop_scan(scan.image, scan.kind, "auto").image
     missing = detectors.detector_gaps(scan.detector, counts.shape) | (counts < 0)
     centre = find_centre(counts, missing | masks.hot_pixels(counts, missing))
     assert distance(centre, scan.centre) < min(within, 2 * centre.sd)

@@ -59,7 +59,7 @@ rule heal:
     params:
         scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
         runs=list(RUNS),
-        code=code("heal", "provenance", "export", "prepare", "geometry"),
+        code=code("heal", "provenance", "export", "prepare", "geometry", "masks", "scale"),
     script:
         "../../scripts/heal.py"
 

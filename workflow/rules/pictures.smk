@@ -28,7 +28,7 @@ rule picture:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("picture", "pictures", "scale"),
+        code=code("picture", "pictures", "colours", "scale"),
     script:
         "../../scripts/picture.py"
 
@@ -59,7 +59,7 @@ rule colours:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code("colours", "pictures", "prepare", "intensity", "colours", "scale"),
+        code=code("colours", "pictures", "prepare", "figures", "intensity", "colours", "scale"),
     script:
         "../../scripts/colours.py"
 
@@ -119,7 +119,7 @@ rule contact_sheet:
     params:
         runs=RUNS,
         axes=AXES,
-        code=code("contact_sheet", "pictures", "scale"),
+        code=code("contact_sheet", "pictures", "colours", "scale"),
     script:
         "../../scripts/contact_sheet.py"
 
@@ -180,6 +180,6 @@ rule before_after:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("before_after", "pictures", "scale"),
+        code=code("before_after", "pictures", "colours", "scale"),
     script:
         "../../scripts/before_after.py"

@@ -68,7 +68,18 @@ rule truth:
     params:
         scan=of_scan("kind", "colour"),
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
-        code=code("truth", "crop", "prepare", "figures", "bitmaps", "intensity", "colours", "scale", *READERS),
+        code=code(
+            "truth",
+            "crop",
+            "prepare",
+            "figures",
+            "bitmaps",
+            "detectors",
+            "intensity",
+            "colours",
+            "scale",
+            *READERS,
+        ),
     script:
         "../../scripts/truth.py"
 
@@ -93,7 +104,7 @@ rule intensity:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code("intensity", "prepare", "intensity", "colours", "scale"),
+        code=code("intensity", "prepare", "figures", "intensity", "colours", "scale"),
     script:
         "../../scripts/intensity.py"
 
@@ -136,6 +147,9 @@ rule mask:
             "scale",
             "detectors",
             "geometry",
+            "figures",
+            "bitmaps",
+            "intensity",
             *READERS,
         ),
     script:
@@ -160,6 +174,6 @@ rule holdout:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("holdout", "holdout", "scale"),
+        code=code("holdout", "holdout", "masks", "scale"),
     script:
         "../../scripts/holdout.py"
