@@ -32,6 +32,12 @@ include: "workflow/rules/choose.smk"
 include: "workflow/rules/pictures.smk"
 
 
+# What was said before the jobs is far above by now.
+onerror:
+    for problem in REFUSED.values():
+        logger.error(problem)
+
+
 rule all:
     default_target: True
     input:

@@ -90,7 +90,9 @@ def spots(radius: Expected, chi: Expected, random: Random) -> Expected:
 def dark_sector(radius: Expected, chi: Expected, random: Random) -> Expected:
     """Scattering everywhere but in a narrow sector on both sides of the beam."""
     turned = chi + random.uniform(0, np.pi)
-    return fall_off(radius, chi, random) * (1 - random.uniform(0.3, 0.9) * np.abs(np.cos(turned)) ** random.uniform(4, 90))
+    return fall_off(radius, chi, random) * (
+        1 - random.uniform(0.3, 0.9) * np.abs(np.cos(turned)) ** random.uniform(4, 90)
+    )
 
 
 def dark_between(radius: Expected, chi: Expected, random: Random) -> Expected:
@@ -270,7 +272,10 @@ def hidden_table(scans: int) -> None:
             overlaps.append((ours & hidden).sum() / (ours | hidden).sum())
             wrong += bool((ours & ~hidden).mean() > 0.005)
         good = [overlap for overlap in overlaps if overlap > FOUND]
-        print(f"| {name} | {len(good)} of {scans} | {np.median(good) if good else float('nan'):.2f} | {wrong} |", flush=True)
+        print(
+            f"| {name} | {len(good)} of {scans} | {np.median(good) if good else float('nan'):.2f} | {wrong} |",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -11,10 +11,8 @@ from skimage.draw import polygon2mask
 
 from scatterheal.beamstop import find_beamstop
 from scatterheal.holder import find_holder
-from scatterheal.shadows import Shadow, find_shadows
+from scatterheal.shadows import BRIDGED, Shadow, find_shadows
 
-# Shadows this far apart (pixels) may be one, cut by a gap between modules.
-BRIDGED = 20
 # A shadow this near to the beam centre (pixels) is the beamstop's.
 NEAR_CENTRE = 5.0
 
@@ -59,7 +57,7 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
     ['beamstop', 'holder']
     """
     shape = counts.shape
-    shadows = find_shadows(counts, missing, centre)
+    shadows = [] if centre is None else find_shadows(counts, missing, centre)
     at_centre = _hanging_on(shadows, missing, centre)
     beamstop, holder, outside = (np.zeros(shape, bool) for _ in range(3))
     found: list[dict[str, Any]] = []
@@ -89,12 +87,14 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
                 "pixels": int(beamstop.sum()),
             }
         )
-    if centre is not None and not holder.any():
+    # A sharp shadow that ends before the border may be no more than the piece of a holder between two rings.
+    if centre is not None and not np.concatenate([holder[0], holder[-1], holder[:, 0], holder[:, -1]]).any():
         radius = float(np.sqrt(beamstop.sum() / np.pi))
         # It hangs on to the beamstop, wherever that sits.
         stop_centre = ndimage.center_of_mass(beamstop)[::-1] if beamstop.any() else centre
         if band := find_holder(counts, missing | outside | beamstop, stop_centre, radius):
-            holder = polygon2mask(shape, [(y, x) for x, y in band.outline]) & ~beamstop & ~missing
+            along = polygon2mask(shape, [(y, x) for x, y in band.outline]) & ~beamstop & ~missing
+            holder |= along
             found.append(
                 {
                     "part": "holder",
@@ -102,7 +102,7 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
                     "polygon": [[round(x, 1), round(y, 1)] for x, y in band.outline],
                     **_sure(band.transmission, band.evidence),
                     "runner_up": round(band.runner_up, 1),
-                    "pixels": int(holder.sum()),
+                    "pixels": int(along.sum()),
                 }
             )
     return Parts(beamstop, holder, outside, found)

@@ -16,7 +16,10 @@ WIDEST = 0.3
 # Mean level inside a beamstop over the level of the pixels round it, at most; semi-transparent ones exist.
 DEPTH = 0.35
 # Its inner part, to this share of its radius, lets next to nothing through.
-CORE, OPAQUE = 0.5, 0.1
+CORE, OPAQUE = 0.5, 0.15
+# Its edge is sharp: right inside the level is below this share of that right outside, or does not rise beyond any more
+# than by this factor. And its core is darker than this share of what lies well outside, where a ring has ended.
+DARK_INSIDE, RISES, DARKER = 0.06, 1.05, 0.25
 # A shadow ends where the level reaches this share of the level beside it; pixels at its rim are partly covered.
 EDGE, RIM = 0.85, 0.5
 # The beam centre may be this many pixels off.
@@ -92,6 +95,8 @@ def find_beamstop(
     if evidence < EVIDENCE or not _opaque(counts, missing, middle, radius):
         return None
     region, level = _outline(counts, missing, middle, radius)
+    if not region.any() or not _sharp(counts, missing, region):
+        return None
     _, values = _by_radius(counts, missing, middle, radius)
     transmission = float(values.mean() / level) if values.size else 0.0
     rows, columns = np.nonzero(region)
@@ -170,6 +175,30 @@ def _opaque(
     core, rim = values[distance < CORE * radius], values[distance > radius + 1]
     # One count in the core may be chance.
     return bool(core.size and rim.size and max(core.sum() - 1, 0) / core.size < OPAQUE * rim.mean())
+
+
+def _sharp(counts: NDArray[np.floating], missing: NDArray[np.bool_], region: NDArray[np.bool_]) -> bool:
+    """Whether the region ends like a shadow and not like the dark inside of a ring, which fades in and out again."""
+    radius = np.sqrt(region.sum() / np.pi)
+    reach = int(0.6 * radius + 9)
+    (rows, columns), (height, width) = ndimage.find_objects(region.astype(np.uint8))[0], region.shape
+    part = np.s_[
+        max(rows.start - reach, 0) : min(rows.stop + reach, height),
+        max(columns.start - reach, 0) : min(columns.stop + reach, width),
+    ]
+    inside, known, values = region[part], ~missing[part], counts[part]
+    outwards = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+
+    def level(first: float, last: float) -> float:
+        """Mean level between two distances from the edge, pixels; NaN where nothing is known."""
+        ring = known & (outwards > first) & (outwards <= last)
+        return float(values[ring].mean()) if ring.any() else np.nan
+
+    rim = level(0, 2)
+    # What is not known is no objection.
+    fades_in = level(-5, -2.5) > DARK_INSIDE * rim and level(2, 6) > RISES * rim
+    fades_out = level(-np.inf, -CORE * radius) > DARKER * level(0.3 * radius + 1, 0.6 * radius + 2)
+    return not (fades_in or fades_out)
 
 
 def _outline(

@@ -146,11 +146,6 @@ class Mask(Strict):
     allow_large_mask: bool = False
     """Accept a mask that hides more than half of the image."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _auto(cls, value: Any) -> Any:
-        return {} if value == "auto" else value
-
     @model_validator(mode="after")
     def _file_has_convention(self) -> Mask:
         if (self.file is None) != (self.mask_convention is None):
@@ -205,7 +200,10 @@ class Scan(Strict):
     """Frames only: a pyFAI geometry file, for centre, distance, wavelength and pixel size."""
     truth: Path | None = None
     """Simulated scans only: the image without holes and noise, to score the healed pixels against."""
-    mask: Mask = Mask()
+    mask: Annotated[
+        Mask,
+        BeforeValidator(lambda value: {} if value == "auto" else value, json_schema_input_type=Literal["auto"] | Mask),
+    ] = Mask()
     """What is missing; auto, or none of it given: everything is found by itself."""
 
     @model_validator(mode="after")

@@ -59,7 +59,8 @@ def crop_scan(
     Raises
     ------
     ScanError
-        The file cannot be read, no plot area can be told from the margin, or the crop reaches outside.
+        The file cannot be read, no plot area can be told from the margin, the crop reaches outside, or
+        what a frame keeps holds no counts at all.
     """
     if kind == "frame":
         counts, header, masked = read_frame(path, inside, frame)
@@ -68,6 +69,9 @@ def crop_scan(
         box = Box(0, 0, counts.shape[1], counts.shape[0]) if crop == "auto" else _checked(crop, counts)
         detector = find_detector(counts, header.detector)
         image = np.ascontiguousarray(box.of(counts))
+        if not (image > 0).any():
+            what = "measured pixel is zero" if (image >= 0).any() else "pixel is negative or masked in the file"
+            raise ScanError(f"{path}: every {what}; choose another frame or file, or another crop")
         return Cropped(image, box, counts.shape, header=header._asdict(), detector=detector)
     bitmaps = read_bitmaps(path)
     largest = max(range(len(bitmaps)), key=lambda k: bitmaps[k].shape[0] * bitmaps[k].shape[1])

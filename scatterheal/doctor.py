@@ -75,6 +75,10 @@ def examine() -> Iterator[Finding]:
         yield finding
     if "torch" not in broken:
         yield from computing()
+        import torch
+
+        # As in the pipeline, where trainings run side by side: more wait for each other on a busy machine.
+        torch.set_num_threads(1)
         yield bfloat16()
     if not broken & {"numpy", "h5py", "hdf5plugin"}:
         yield bitshuffle()
@@ -141,7 +145,7 @@ def computing() -> list[Finding]:
         _tried("processor", processor, "pip install --upgrade torch"),
         Finding("torch build", f"{toolkit}, its processor kernels: {torch.backends.cpu.get_cpu_capability()}"),
         _tried("GPU", _gpus, "for the processor alone write fit: {device: cpu}"),
-        Finding("threads", f"torch {torch.get_num_threads()}, OMP_NUM_THREADS {threads}"),
+        Finding("threads", f"torch {torch.get_num_threads()}, OMP_NUM_THREADS {threads}; a training takes 1"),
     ]
 
 

@@ -116,7 +116,8 @@ def _find_datasets(file: h5py.File, path: Path) -> list[h5py.Dataset]:
                 return [_item(file, path, key) for key in numbered]
         elif _is_image(item):
             return [item]
-    images = _images(file)
+    # A detector's mask beside its image is no choice.
+    images = [name for name in _images(file) if not name.rpartition("/")[2].startswith("pixel_mask")]
     if len(images) != 1:
         several = f"holds several images; say which: {_list_images(file)}" if images else "holds no image"
         raise ScanError(f"{path}: data: {several}")

@@ -25,12 +25,16 @@ MOST_EVIDENCE = 30.0
 MOST_EVIDENCE_UNEVEN, UNEVEN = 3.0, 1.4
 # What both sides let one expect is no better than this, however many counts there are: patterns are not even.
 MODEL_ERROR = 0.1
-# Evidence from which a band is believed; the share of its stretches that have to be dark.
-EVIDENCE, AGREEMENT = 6.0, 0.7
+# Evidence from which a band is believed, also as a multiple of that of the best band elsewhere; the share of its
+# stretches that have to be dark.
+EVIDENCE, LEAD, AGREEMENT = 6.0, 1.4, 0.7
 # A holder lets through no more than this share of what is beside it.
 TRANSMISSION = 0.8
 # Its outline is where the level reaches this share of the level beside it; pixels at its rim are partly covered.
 EDGE, RIM = 0.85, 0.5
+# Of the whole drop so much happens at the edge, within this share of the half width (not less than these pixels): a
+# dark sector of the pattern fades in. It is not much more either, as between two streaks or spots.
+SHARP, OVERSHOOT, ZONE, NARROWEST_ZONE = 0.6, 1.2, 0.25, 2.0
 # Pixels this many times brighter than most of their neighbours are levelled before the search.
 BRIGHT = 4.0
 
@@ -126,9 +130,10 @@ def _search(
     # Elsewhere: away by more than both bands' flanks take at half of the image's size.
     apart = np.abs((np.arange(angles) - direction + angles // 2) % angles - angles // 2)
     elsewhere = apart * 2 * np.pi / angles > 0.15
-    if best < EVIDENCE:
+    runner_up = float(evidence[:, elsewhere].max())
+    if best < max(EVIDENCE, LEAD * runner_up):
         return None
-    return _Band((direction + 0.5) * 2 * np.pi / angles, HALF_WIDTHS[chosen], best, float(evidence[:, elsewhere].max()))
+    return _Band((direction + 0.5) * 2 * np.pi / angles, HALF_WIDTHS[chosen], best, runner_up)
 
 
 def _summed_over_angles(
@@ -181,7 +186,8 @@ def _evidence(
     mate = angles // 2
     log_mate, variance_mate, known_mate = (np.roll(each, mate, axis=1) for each in (log, variance, both))
     difference = np.where(known_mate, log - log_mate, log)
-    z = np.where(both, -difference / np.sqrt(np.where(known_mate, variance + variance_mate, 2 * variance)), 0)
+    # Without its mate a stretch may be a dark sector of the pattern.
+    z = np.where(both & known_mate, -difference / np.sqrt(variance + variance_mate), 0)
     uneven = known_mate & (np.abs(log_mate) > np.log(UNEVEN) + np.sqrt(variance_mate))
     strength = np.minimum(z**2 / 2, np.where(uneven, MOST_EVIDENCE_UNEVEN, MOST_EVIDENCE))
     # A holder is dark all along: of the stretches that could tell half of the light from all of it, nearly all are.
@@ -260,7 +266,7 @@ def _fit(
     # Near the beam a streak may outshine both flanks: what comes through is told by the other stretches.
     dark = inside & (_transmissions(strip, inside) < 1)[strip.stretch]
     transmission = strip.counts[dark].sum() / max(strip.expected[dark].sum(), 1e-9)
-    if not dark.any() or transmission > TRANSMISSION:
+    if not dark.any() or transmission > TRANSMISSION or not _sharp(strip, left, right):
         return None
     soft = _softness(strip, np.maximum(left - strip.across, strip.across - right), half_width, scatter)
     direction = np.array([np.cos(band.angle), np.sin(band.angle)])
@@ -322,6 +328,21 @@ def _transmissions(strip: _Strip, inside: NDArray[np.bool_]) -> NDArray[np.float
     came = np.bincount(strip.stretch[inside], strip.counts[inside], STRETCHES)
     expected = np.bincount(strip.stretch[inside], strip.expected[inside], STRETCHES)
     return np.clip((came + 0.5) / (expected + 0.5), 0.01, 1)
+
+
+def _sharp(strip: _Strip, left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
+    """Whether the level rises at the band's edges, and not all the way from its middle outwards."""
+    half = (right - left) / 2
+    depth = half - np.abs(strip.across - (left + right) / 2)
+    zone = np.maximum(ZONE * half, NARROWEST_ZONE)
+
+    def level(where: NDArray[np.bool_]) -> float:
+        """Counts over those expected from the flanks."""
+        return (strip.counts[where].sum() + 0.5) / (strip.expected[where].sum() + 0.5)
+
+    middle = level(depth > half / 2)
+    inside, outside = level(depth > np.minimum(zone, half / 2)), level((depth < -zone) & (depth > -2 * zone - 1))
+    return SHARP < (outside - inside) / max(1 - middle, 1e-9) < OVERSHOOT
 
 
 def _softness(strip: _Strip, outside: NDArray[np.float64], half_width: float, scatter: float) -> float:

@@ -82,12 +82,7 @@ def of_figure(
     if map_name == "luminance" or (map_name == "auto" and bar is None):
         how = "luminance of the colours, which does not rise with intensity on maps such as jet"
         return Intensity(luminance(image), np.zeros(image.shape[:2], np.uint8), {"unit": "colours", "how": how})
-    if map_name in ("auto", "colourbar"):
-        if bar is None:
-            raise ScanError("colour.map: no colour bar found beside the plot; name the map, or write luminance")
-        table, how = colour_table(bar), "colours inverted through the figure's colour bar"
-    else:
-        table, how = named_table(map_name), f"colours inverted through the map {map_name}"
+    table, how = table_of(bar, map_name)
     inverted = invert(image, table)
     limits, scale = limits or labels.limits, scale or labels.scale or "linear"
     if limits is None:
@@ -107,6 +102,26 @@ def of_figure(
         "tolerance": inverted.tolerance,
     }
     return Intensity(values, flags.astype(np.uint8), meaning, inverted)
+
+
+def table_of(bar: Rgb | None, map_name: str) -> tuple[ColourTable, str]:
+    """The colour table of a figure that is no luminance, and where it comes from, in words.
+
+    Parameters
+    ----------
+    bar, map_name
+        As for `of_figure`.
+
+    Raises
+    ------
+    ScanError
+        There is no colour bar but one is asked for, or no map of that name.
+    """
+    if map_name not in ("auto", "colourbar"):
+        return named_table(map_name), f"colours inverted through the map {map_name}"
+    if bar is None:
+        raise ScanError("colour.map: no colour bar found beside the plot; name the map, or write luminance")
+    return colour_table(bar), "colours inverted through the figure's colour bar"
 
 
 def _plain(table: ColourTable) -> dict[str, Any]:

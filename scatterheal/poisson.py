@@ -8,7 +8,7 @@ from scipy import ndimage
 
 # Sums over blocks of this many pixels a side are compared with their neighbours.
 BLOCK = 8
-# Two neighbouring blocks tell about their scatter when they hold this many counts together.
+# Four neighbouring blocks tell about their scatter when they hold this many counts together.
 FEWEST_COUNTS = 8
 # Median of a chi-squared variable with one degree of freedom.
 MEDIAN_CHI_SQUARED = 0.455
@@ -19,8 +19,9 @@ def dispersion(counts: NDArray[np.floating], missing: NDArray[np.bool_]) -> floa
 
     Enlarged figures repeat their pixels, censored ones have lost their single counts, JPEG blurs: all of
     that is more (or less) scatter than counting gives, and every significance has to be divided by it.
-    For neighbouring blocks with sums a and b, (a - b)^2 / (a + b) is chi-squared with one degree of
-    freedom when counts are Poisson; its median does not see the pattern's edges.
+    For four neighbouring blocks with sums a, b over c, d the ratio (a - b - c + d)^2 / (a + b + c + d) is
+    chi-squared with one degree of freedom when counts are Poisson. A pattern that rises evenly cancels in it,
+    and its median does not see the pattern's edges.
 
     Parameters
     ----------
@@ -41,14 +42,10 @@ def dispersion(counts: NDArray[np.floating], missing: NDArray[np.bool_]) -> floa
     4.0
     """
     total, spoilt = block_sums(counts, missing, BLOCK)
-    ratios = []
-    for axis in (0, 1):
-        a, b = total.take(range(total.shape[axis] - 1), axis), total.take(range(1, total.shape[axis]), axis)
-        ok = np.minimum.reduce([~spoilt.take(range(s, s + a.shape[axis]), axis) for s in (0, 1)])
-        ok &= a + b >= FEWEST_COUNTS
-        ratios.append(((a - b) ** 2)[ok] / (a + b)[ok])
-    pooled = np.concatenate(ratios)
-    return max(1.0, float(np.median(pooled)) / MEDIAN_CHI_SQUARED) if pooled.size else 1.0
+    a, b, c, d = (total[down : down - 1 or None, right : right - 1 or None] for down in (0, 1) for right in (0, 1))
+    ok = ~ndimage.maximum_filter(spoilt, 2, origin=-1)[:-1, :-1] & (a + b + c + d >= FEWEST_COUNTS)
+    ratios = ((a - b - c + d) ** 2)[ok] / (a + b + c + d)[ok]
+    return max(1.0, float(np.median(ratios)) / MEDIAN_CHI_SQUARED) if ratios.size else 1.0
 
 
 def block_sums(

@@ -13,6 +13,7 @@ from scatterheal import intensity, masks
 from scatterheal.config import Scan, check_geometry
 from scatterheal.crop import Cropped, crop_scan
 from scatterheal.detectors import detector_gaps
+from scatterheal.errors import ScanError
 from scatterheal.figures import BarLabels, Box
 from scatterheal.frames import read_mask
 from scatterheal.geometry import read_poni
@@ -37,7 +38,8 @@ def check(scan: Scan) -> Cropped:
     Raises
     ------
     ScanError
-        Whatever the rules crop and truth would refuse; geometry outside of the image; an unknown detector.
+        Whatever the rules crop and truth would refuse; geometry outside of the image; a mask file of another
+        shape; an unknown detector or colour map; a PONI file that cannot be read.
     """
     cropped = crop_scan(scan.image, scan.kind, scan.crop, scan.data, scan.frame)
     check_geometry(scan.mask, cropped.image.shape[1::-1])
@@ -45,6 +47,11 @@ def check(scan: Scan) -> Cropped:
         crop_scan(scan.truth, scan.kind, cropped.box)
     if scan.detector not in ("auto", "none"):
         detector_gaps(scan.detector, cropped.whole)
+    if scan.kind == "figure" and scan.colour.map not in ("auto", "luminance"):
+        intensity.table_of(cropped.colours, scan.colour.map)
+    if scan.poni:
+        read_poni(scan.poni)
+    _missing_in_file(scan.mask.model_dump(), cropped.image.shape[:2])
     return cropped
 
 
@@ -179,7 +186,7 @@ def reasons_of(
         known = masks.detector_reasons(values, gaps, geometry.get("count_cutoff"))
         if scan["poni"]:
             centre = tuple(geometry["beam_centre"])
-    missing = read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"]) if mask["file"] else None
+    missing = _missing_in_file(mask, values.shape)
     clipped_low = flags & intensity.CLIPPED_LOW > 0
     found = masks.find_reasons(
         values,
@@ -195,3 +202,18 @@ def reasons_of(
     if scan["kind"] == "frame":
         found.found["detector"] = cropped["detector"] if scan["detector"] == "auto" else scan["detector"]
     return found
+
+
+def _missing_in_file(mask: Mapping[str, Any], shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """What a scan's mask file hides, or None where it has none."""
+    if not mask["file"]:
+        return None
+    missing = read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"])
+    if missing.shape != shape:
+        remedy = "transpose it" if missing.shape == shape[::-1] else "draw it on results/<scan>/cropped.png"
+        raise ScanError(
+            f"mask.file: its shape {missing.shape} (rows, columns) is not the cropped image's {shape}; {remedy}"
+        )
+    if missing.all():
+        raise ScanError("mask.file: it hides the whole image; check mask_convention")
+    return missing

@@ -55,9 +55,11 @@ def record(
     record : dict
         Plain values, ready for JSON.
     """
+    with open(source, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "note": "Pixels with reasons > 0 are estimates of the network, not measurements.",
-        "source": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        "source": {"file": source.name, "sha256": sha256},
         "scan": dict(scan),
         "intensity": {key: value for key, value in meaning.items() if key != "table"},
         "geometry": dict(geometry),

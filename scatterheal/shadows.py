@@ -23,8 +23,15 @@ SMALLEST = 100
 OUTWARDS, LONG = 0.9, 1.5
 # Only what is darker than this may end at rings round the beam, where it reaches the image's border.
 OPAQUE = 0.15
+BLACK = 0.05
 # An edge that faces the beam less squarely than this cosine is no ring's; so much of a shadow's edges are not.
 ASKEW, SHARE_ASKEW = 0.8, 0.15
+# What is usual at a radius is told from so many sectors, not fewer than these; and a region from this share of it.
+SECTORS, FEWEST_SECTORS, COMPARED = 24, 5, 0.2
+# How far round a region (pixels) the level beside it is looked for.
+BESIDE = 12
+# A shadow goes on behind missing pixels within this distance: no gap between modules is wider.
+BRIDGED = 40
 # A shadow's own pixels reach to where the level is this share of that beside it.
 EDGE = 0.82
 
@@ -50,9 +57,7 @@ class _Edges(NamedTuple):
     """Dark pixels whose edge does not face the beam squarely, as a ring's would."""
 
 
-def find_shadows(
-    counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float] | None = None
-) -> list[Shadow]:
+def find_shadows(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float]) -> list[Shadow]:
     """Look for regions that are cut off sharply from brighter surroundings on all sides that can be seen.
 
     An edge is where both levels on one side, near and far, lie below both on the other, by a factor and
@@ -90,7 +95,7 @@ def find_shadows(
     for _ in range(3):
         edges = _edges(counts, missing | taken, centre, scatter)
         free = ~missing & ~taken & ~edges.on
-        new = _grown(counts, missing | taken, _outward(counts, free, edges, centre), edges)
+        new = _grown(counts, missing | taken, _outward(counts, missing | taken, free, edges, centre), edges)
         if not new:
             break
         found += new
@@ -100,7 +105,7 @@ def find_shadows(
 
 
 def _edges(
-    counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float] | None, scatter: float
+    counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float], scatter: float
 ) -> _Edges:
     """Compare levels on both sides of every pixel, in all directions."""
     level, pixels = local_level(counts, missing, 1.5)
@@ -127,10 +132,8 @@ def _edges(
     return _Edges(on, dark & ~bright, bright & ~dark, dark & ~bright & _askew(wide, centre))
 
 
-def _askew(level: NDArray[np.float32], centre: tuple[float, float] | None) -> NDArray[np.bool_]:
+def _askew(level: NDArray[np.float32], centre: tuple[float, float]) -> NDArray[np.bool_]:
     """Where the level rises across the direction of the beam, rather than towards it or away from it."""
-    if centre is None:
-        return np.zeros(level.shape, bool)
     up, across = np.gradient(level)
     rows, columns = np.indices(level.shape, dtype=np.float32)
     x, y = columns - centre[0], rows - centre[1]
@@ -147,37 +150,18 @@ def _shifted(values: NDArray[np.float32], step: tuple[int, int]) -> NDArray[np.f
     return out
 
 
-def _askew(level: NDArray[np.float32], centre: tuple[float, float] | None) -> NDArray[np.bool_]:
-    """Where the level rises across the direction of the beam, rather than towards it or away from it."""
-    if centre is None:
-        return np.zeros(level.shape, bool)
-    up, across = np.gradient(level)
-    rows, columns = np.indices(level.shape, dtype=np.float32)
-    x, y = columns - centre[0], rows - centre[1]
-    return np.abs(x * across + y * up) < ASKEW * np.hypot(x, y) * np.hypot(across, up)
-
-
-def _shifted(values: NDArray[np.float32], step: tuple[int, int]) -> NDArray[np.float32]:
-    """At each pixel the value a step (rows, columns) away; NaN, or False, where that is outside of the image."""
-    out = np.full_like(values, np.nan if values.dtype.kind == "f" else False)
-    here, there = (
-        tuple(
-            np.s_[max(sign * part, 0) : length + min(sign * part, 0)]
-            for part, length in zip(step, values.shape, strict=True)
-        )
-        for sign in (-1, 1)
-    )
-    out[here] = values[there]
-    return out
-
-
 def _outward(
-    counts: NDArray[np.floating], free: NDArray[np.bool_], edges: _Edges, centre: tuple[float, float] | None
+    counts: NDArray[np.floating],
+    missing: NDArray[np.bool_],
+    free: NDArray[np.bool_],
+    edges: _Edges,
+    centre: tuple[float, float],
 ) -> list[tuple[NDArray[np.bool_], float, bool]]:
     """Regions between edges that are shadows: where they are, their level, whether they reach the border."""
     regions, _ = ndimage.label(free)
     height, width = counts.shape
     bright_level = np.where(edges.bright & free, counts, np.nan)
+    usual = _usual(counts, missing, centre)
     shadows = []
     for region in regionprops(regions):
         if region.area < SMALLEST:
@@ -187,24 +171,78 @@ def _outward(
         facing_out, facing_in = (edge[part][region.image].sum() for edge in (edges.dark, edges.bright))
         if facing_out < OUTWARDS * (facing_out + facing_in) or facing_out < LONG * np.sqrt(region.area):
             continue
+        # With what lies beside it, as far as the image goes.
+        part = np.s_[max(top - BESIDE, 0) : bottom + BESIDE, max(left - BESIDE, 0) : right + BESIDE]
+        image = regions[part] == region.label
         # Edges round bright specks inside are none of its own.
-        inner = ndimage.binary_erosion(
-            ndimage.binary_fill_holes(region.image), iterations=int(NEAR) + 3, border_value=1
-        )
-        own = edges.dark[part] & region.image & ~inner
+        inner = ndimage.binary_erosion(ndimage.binary_fill_holes(image), iterations=int(NEAR) + 3, border_value=1)
+        own = edges.dark[part] & image & ~inner
         if own.sum() < LONG * np.sqrt(region.area):
             continue
-        reach = ndimage.binary_dilation(np.pad(own, 12), iterations=11)
-        beside = np.pad(bright_level, 12, constant_values=np.nan)[top : bottom + 24, left : right + 24][reach]
+        beside = bright_level[part][ndimage.binary_dilation(own, iterations=BESIDE - 1)]
         beside = beside[~np.isnan(beside)]
         if not beside.size:
             continue
-        transmission = float(counts[part][region.image].mean() / np.median(beside))
+        transmission = float(counts[part][image].mean() / np.median(beside))
         at_border = top == 0 or left == 0 or bottom == height or right == width
-        askew = centre is not None and (edges.askew[part] & own).sum() > SHARE_ASKEW * own.sum()
-        if transmission < DROP and (askew or (at_border and transmission < OPAQUE)):
-            shadows.append((regions == region.label, transmission, at_border))
+        askew = (edges.askew[part] & own).sum() > SHARE_ASKEW * own.sum()
+        if transmission > DROP:
+            continue
+        whole = regions == region.label
+        # Where no other place tells what is usual.
+        trusted = askew or (at_border and transmission < BLACK)
+        if _darker_than_elsewhere(counts, missing, whole, usual, centre, trusted):
+            shadows.append((whole, transmission, at_border))
     return shadows
+
+
+def _usual(
+    counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float]
+) -> NDArray[np.float64]:
+    """At each pixel the median of the mean levels in all sectors at its radius; NaN where few sectors are known."""
+    rows, columns = np.indices(counts.shape)
+    radius = np.rint(np.hypot(columns - centre[0], rows - centre[1])).astype(int)
+    turn = np.arctan2(rows - centre[1], columns - centre[0]) / (2 * np.pi)
+    cell = radius * SECTORS + np.floor(turn * SECTORS).astype(int) % SECTORS
+    cells = (int(radius.max()) + 1) * SECTORS
+    pixels = np.bincount(cell[~missing], minlength=cells).reshape(-1, SECTORS)
+    total = np.bincount(cell[~missing], counts[~missing], cells).reshape(-1, SECTORS)
+    enough = (pixels > 0).sum(axis=1) >= FEWEST_SECTORS
+    level = np.where(pixels > 0, total / np.maximum(pixels, 1), np.nan)
+    usual = np.full(len(level), np.nan)
+    usual[enough] = np.nanmedian(level[enough], axis=1)
+    return usual[radius]
+
+
+def _darker_than_elsewhere(
+    counts: NDArray[np.floating],
+    missing: NDArray[np.bool_],
+    region: NDArray[np.bool_],
+    usual: NDArray[np.float64],
+    centre: tuple[float, float],
+    otherwise: bool,
+) -> bool:
+    """Whether a region is darker than what is usual at its radii, and than its mates on the other side of the beam.
+
+    The dark between rings, spots or streaks is as dark elsewhere at the same radius, that between arcs on the other
+    side (Friedel's law). Where next to nothing can be compared `otherwise` is returned.
+    """
+    here = region.nonzero()
+    expected = usual[here]
+    told = ~np.isnan(expected)
+    x, y = np.rint(2 * centre[0] - here[1]).astype(int), np.rint(2 * centre[1] - here[0]).astype(int)
+    paired = (x >= 0) & (x < region.shape[1]) & (y >= 0) & (y < region.shape[0])
+    mate = y[paired], x[paired]
+    paired[paired] = ~missing[mate] & ~region[mate]
+    mates = counts[y[paired], x[paired]]
+    values = counts[here]
+    enough = max(SMALLEST, COMPARED * told.size)
+    verdicts = [
+        bool(values[which].sum() < DROP * level.sum())
+        for which, level in ((told, expected[told]), (paired, mates))
+        if which.sum() >= enough
+    ]
+    return all(verdicts) if verdicts else otherwise
 
 
 def _grown(
@@ -224,8 +262,16 @@ def _grown(
     rim = edges.on & ~missing & (here < EDGE * beside[rows, columns])
     shadows = []
     for region, transmission, at_border in cores:
-        reach = ndimage.binary_dilation(region, iterations=int(NEAR) * 3)
-        grown = ndimage.binary_propagation(region, mask=region | (reach & rim))
-        grown = (ndimage.binary_closing(np.pad(grown, 4), iterations=2)[4:-4, 4:-4] | grown) & ~missing
-        shadows.append(Shadow(grown, transmission, at_border))
+        ((top, bottom), (left, right)) = ((np.flatnonzero(region.any(axis=axis))[[0, -1]]) for axis in (1, 0))
+        margin = BRIDGED + 4 * int(NEAR)
+        part = np.s_[max(top - margin, 0) : bottom + margin + 1, max(left - margin, 0) : right + margin + 1]
+        here = region[part]
+        # It goes on behind a gap, where a narrow rest of it may be all edge.
+        bridge = missing[part] & (ndimage.distance_transform_edt(~here) <= BRIDGED)
+        reach = ndimage.binary_dilation(here | bridge, iterations=int(NEAR) * 3)
+        grown = ndimage.binary_propagation(here, mask=here | bridge | (reach & rim[part]))
+        grown = (ndimage.binary_closing(np.pad(grown, 4), iterations=2)[4:-4, 4:-4] | grown) & ~missing[part]
+        whole = np.zeros_like(region)
+        whole[part] = grown
+        shadows.append(Shadow(whole, transmission, at_border))
     return shadows

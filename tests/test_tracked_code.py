@@ -76,15 +76,12 @@ def behind(rule):
 
 def tracked():
     """What each rule gives to code(): its script's name and the modules."""
-    (readers,) = re.findall(r"^READERS = (\(.*?\))$", RULES["common.smk"], re.M)
+    (readers,) = re.findall(r"^READERS = \((.*?)\)$", RULES["common.smk"], re.M)
     for text in RULES.values():
         for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.M | re.S):
             if call := re.search(r"\bcode=(code\(.*?\)),\n", body, re.S):
-                names = [
-                    ast.literal_eval(readers) if isinstance(part, ast.Starred) else [part.value]
-                    for part in ast.parse(call[1], mode="eval").body.args
-                ]
-                script, *modules = sum(map(list, names), [])
+                arguments = ast.parse(call[1].replace("*READERS", readers), mode="eval").body.args
+                script, *modules = (argument.value for argument in arguments)
                 yield rule, script, set(modules)
 
 

@@ -30,6 +30,7 @@ rule rank:
 
 rule heal:
     input:
+        unpack(PONI),
         source=lambda wildcards: str(SCANS[wildcards.scan].image),
         cropped=f"{RESULTS}/{{scan}}/crop.json",
         meaning=f"{RESULTS}/{{scan}}/intensity.json",
@@ -58,6 +59,8 @@ rule heal:
         runtime=10,
     params:
         scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
+        # A file that is replaced by an older one is a new one: see content().
+        poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
         runs=list(RUNS),
         code=code("heal", "provenance", "export", "prepare", "geometry", "masks", "scale"),
     script:

@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from scatterheal import config as configuration
-from scatterheal.errors import ScanError
+from scatterheal.errors import ScanError, one_line
 
 CODE = Path(workflow.basedir)
 
@@ -39,7 +39,10 @@ def meaning(file):
 @functools.cache
 def content(path):
     """The SHA-256 of a file, or None: an input that is replaced by an older one is a new input all the same."""
-    return path and hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    if path is None:
+        return None
+    with one_line(path, "check who may read it"), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cropped_size(name, scan):
@@ -122,6 +125,7 @@ def given(key, path_of):
     return files
 
 
+PONI = given("poni", lambda name, scan: scan.poni)
 TRUTH = given("truth", lambda name, scan: scan.truth and f"{RESULTS}/{name}/truth.tif")
 
 

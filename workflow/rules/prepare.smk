@@ -112,7 +112,7 @@ rule intensity:
 rule mask:
     input:
         unpack(given("mask_file", lambda name, scan: scan.mask.file)),
-        unpack(given("poni", lambda name, scan: scan.poni)),
+        unpack(PONI),
         found=f"{RESULTS}/{{scan}}/crop.json",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
         flags=f"{RESULTS}/{{scan}}/flags.tif",
