@@ -15,6 +15,8 @@ from scatterheal.shadows import BRIDGED, Shadow, find_shadows
 
 # A shadow this near to the beam centre (pixels) is the beamstop's.
 NEAR_CENTRE = 5.0
+# One this near to the beamstop's rim (pixels) is its holder.
+TOUCHING = 12.0
 
 
 class Parts(NamedTuple):
@@ -42,7 +44,7 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
     missing : bool array (height, width)
         Pixels that tell nothing: gaps, stripes, hot pixels.
     centre : (x, y) or None
-        The beam centre, pixels; without it neither beamstop nor holder can be told.
+        The beam centre, pixels; without it nothing can be told from the pattern's own dark.
 
     Returns
     -------
@@ -58,13 +60,11 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
     """
     shape = counts.shape
     shadows = [] if centre is None else find_shadows(counts, missing, centre)
+    # What hangs in the beam is told by looking round it.
+    in_image = centre is not None and 0 <= centre[0] < shape[1] and 0 <= centre[1] < shape[0]
     at_centre = _hanging_on(shadows, missing, centre)
     beamstop, holder, outside = (np.zeros(shape, bool) for _ in range(3))
     found: list[dict[str, Any]] = []
-    for shadow, central in zip(shadows, at_centre, strict=True):
-        if not central:
-            outside |= shadow.region
-            found.append(_of_shadow("outside", shadow, shadow.region))
     if any(at_centre):
         stop = np.logical_or.reduce(
             [shadow.region for shadow, central in zip(shadows, at_centre, strict=True) if central]
@@ -75,20 +75,32 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
             for part, region in (("beamstop", beamstop), ("holder", holder)):
                 if (shadow.region & region).any():
                     found.append(_of_shadow(part, shadow, shadow.region & region))
-    elif centre is not None and (disc := find_beamstop(counts, missing | outside, centre)):
-        beamstop = disc.region & ~missing
-        found.append(
-            {
-                "part": "beamstop",
-                "looks": "a dark disc round the beam centre",
-                "centre": [round(value, 2) for value in disc.centre],
-                "radius": round(disc.radius, 2),
-                **_sure(disc.transmission, disc.evidence),
-                "pixels": int(beamstop.sum()),
-            }
-        )
+    elif in_image:
+        every = np.logical_or.reduce([missing, *(shadow.region for shadow in shadows)])
+        if disc := find_beamstop(counts, every, centre):
+            beamstop = disc.region & ~missing
+            found.append(
+                {
+                    "part": "beamstop",
+                    "looks": "a dark disc round the beam centre",
+                    "centre": [round(value, 2) for value in disc.centre],
+                    "radius": round(disc.radius, 2),
+                    **_sure(disc.transmission, disc.evidence),
+                    "pixels": int(beamstop.sum()),
+                }
+            )
+            near = ndimage.distance_transform_edt(~disc.region) <= TOUCHING
+            for place, shadow in enumerate(shadows):
+                if (shadow.region & near).any():
+                    at_centre[place] = True
+                    holder |= shadow.region & ~beamstop
+                    found.append(_of_shadow("holder", shadow, shadow.region))
+    for shadow, central in zip(shadows, at_centre, strict=True):
+        if not central:
+            outside |= shadow.region & ~beamstop
+            found.append(_of_shadow("outside", shadow, shadow.region))
     # A sharp shadow that ends before the border may be no more than the piece of a holder between two rings.
-    if centre is not None and not np.concatenate([holder[0], holder[-1], holder[:, 0], holder[:, -1]]).any():
+    if in_image and not np.concatenate([holder[0], holder[-1], holder[:, 0], holder[:, -1]]).any():
         radius = float(np.sqrt(beamstop.sum() / np.pi))
         # It hangs on to the beamstop, wherever that sits.
         stop_centre = ndimage.center_of_mass(beamstop)[::-1] if beamstop.any() else centre

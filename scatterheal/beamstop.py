@@ -52,8 +52,9 @@ def find_beamstop(
 
     Of all discs of all radii near the centre the one is taken whose counts differ most, by the
     log-likelihood ratio of two Poisson levels, from those of the ring just outside. It has to be dark
-    through and through in its middle: a hole in the pattern, between the beam and a ring, fades in. Its
-    outline is then followed from sector to sector to where the level reaches 80 % of that outside.
+    through and through in its middle. Its outline is then followed from sector to sector to where the level
+    reaches 85 % of that outside. There it has to end sharply, and what lies well outside has to be brighter than
+    its core: the dark inside of a ring fades in, and is as dark again beyond the ring.
 
     Parameters
     ----------
@@ -78,8 +79,10 @@ def find_beamstop(
     >>> find_beamstop(200 / (radius + 1), counts < 0, (41, 38)) is None
     True
     """
-    scatter = dispersion(counts, missing)
     longest = WIDEST / 2 * min(counts.shape)
+    if longest < SLACK:
+        return None
+    scatter = dispersion(counts, missing)
     # The stop sits where somebody put it, and the beam's centre is known to a few pixels: look round for the darkest
     # disc, for small ones in smaller steps, and then closer round the best.
     tried = [
@@ -180,7 +183,7 @@ def _opaque(
 def _sharp(counts: NDArray[np.floating], missing: NDArray[np.bool_], region: NDArray[np.bool_]) -> bool:
     """Whether the region ends like a shadow and not like the dark inside of a ring, which fades in and out again."""
     radius = np.sqrt(region.sum() / np.pi)
-    reach = int(0.6 * radius + 9)
+    reach = int(radius + 6)
     (rows, columns), (height, width) = ndimage.find_objects(region.astype(np.uint8))[0], region.shape
     part = np.s_[
         max(rows.start - reach, 0) : min(rows.stop + reach, height),
@@ -197,7 +200,9 @@ def _sharp(counts: NDArray[np.floating], missing: NDArray[np.bool_], region: NDA
     rim = level(0, 2)
     # What is not known is no objection.
     fades_in = level(-5, -2.5) > DARK_INSIDE * rim and level(2, 6) > RISES * rim
-    fades_out = level(-np.inf, -CORE * radius) > DARKER * level(0.3 * radius + 1, 0.6 * radius + 2)
+    core = known & (outwards <= -CORE * radius)
+    # Next to no counts in the core tell nothing where next to none are expected.
+    fades_out = values[core].sum() + 1 > DARKER * core.sum() * level(0.6 * radius + 2, radius + 4)
     return not (fades_in or fades_out)
 
 

@@ -77,7 +77,6 @@ _READHEX = re.compile(
     rb"\{\s*currentfile\s+\w+\s+readhexstring\s+pop\s*\}\s*(?:bind\s+)?(?:false\s+3\s+colorimage)\s"
     rb"(?P<data>[0-9a-fA-F\s]*)"
 )
-_PAGE_FLIP = re.compile(rb"%%BeginPageSetup\s+\[\s*\S+\s+0\s+0\s+-\S+\s+\S+\s+\S+\s*\]\s*(?:CT|concat)")
 
 
 def eps_bitmaps(program: bytes) -> list[Rgb]:
@@ -106,7 +105,6 @@ def eps_bitmaps(program: bytes) -> list[Rgb]:
     PostScript Language Reference, third edition, sections 3.13 (filters) and 4.10 (images).
     """
     program = _postscript(program)
-    flipped = _PAGE_FLIP.search(program) is not None
     found = []
     for match in _DICTIONARY.finditer(program):
         keys = dict(re.findall(rb"/(\w+)\s+(\[[^\]]*\]|\S+)", match["keys"]))
@@ -121,13 +119,17 @@ def eps_bitmaps(program: bytes) -> list[Rgb]:
         data = bytes.fromhex(match["data"].decode())
         found.append((match.start(), int(match["width"]), int(match["height"]), match["matrix"], 3, data))
     bitmaps = []
-    for _, width, height, matrix, channels, data in sorted(found, key=lambda item: item[0]):
+    directions = eps_page(program).directions
+    for (_, width, height, matrix, channels, data), (right, up) in zip(
+        sorted(found, key=lambda item: item[0]), directions, strict=True
+    ):
         if len(data) < width * height * channels:
             raise ScanError(f"a bitmap of {width} x {height} pixels is cut short; copy the file again")
         pixels = np.frombuffer(data, np.uint8, width * height * channels).reshape(height, width, channels)
-        # The first row is at the top when the page's y axis and the image's run the same way.
-        top_first = (float(matrix.strip(b"[] ").split()[3]) > 0) == flipped
-        bitmaps.append(np.array(np.broadcast_to(pixels if top_first else pixels[::-1], (height, width, 3))))
+        # The image's matrix says how its columns and rows run along the axes, and those may be turned on the page.
+        along, _, _, down = map(float, matrix.strip(b"[] ").split()[:4])
+        pixels = pixels[:: 1 if (down > 0) != up else -1, :: 1 if (along > 0) == right else -1]
+        bitmaps.append(np.array(np.broadcast_to(pixels, (height, width, 3))))
     return bitmaps
 
 
@@ -151,6 +153,8 @@ class Page(NamedTuple):
     """Left, bottom, right, top of each bitmap, in the order of `eps_bitmaps`."""
     texts: list[Text]
     """In the file's order, the horizontal ones."""
+    directions: tuple[tuple[bool, bool], ...] = ()
+    """For each bitmap whether x runs to the right and y upwards where it is drawn."""
 
 
 # Digits of Helvetica and DejaVu Sans are 0.72 to 0.73 of the font's size high.
@@ -199,11 +203,12 @@ def eps_page(program: bytes) -> Page:
     program = _postscript(program)
     images = sorted(match.span() for pattern in (_DICTIONARY, _READHEX) for match in pattern.finditer(program))
     matrix, size, point, saved = np.eye(3), 1.0, np.zeros(2), []
-    boxes, texts, in_word = [], [], False
+    boxes, directions, texts, in_word = [], [], [], False
     for operator in _operators(program, images):
         if operator is None:
             corners = np.array([[0, 0, 1], [1, 1, 1]]) @ matrix
             boxes.append((*corners[:, :2].min(axis=0).tolist(), *corners[:, :2].max(axis=0).tolist()))
+            directions.append((bool(matrix[0, 0] > 0), bool(matrix[1, 1] > 0)))
         elif operator["matrix"] or operator["degrees"] or operator["moved"] in (b"translate", b"scale"):
             matrix = _matrix(operator) @ matrix
         elif operator["moved"]:
@@ -226,7 +231,7 @@ def eps_page(program: bytes) -> Page:
             elif abs(along[0]) > abs(along[1]):
                 texts.append(here)
                 in_word = operator["glyph"] is not None
-    return Page(boxes, texts)
+    return Page(boxes, texts, tuple(directions))
 
 
 def _postscript(program: bytes) -> bytes:

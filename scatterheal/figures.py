@@ -17,6 +17,8 @@ from scatterheal.errors import ScanError
 DRAWN = 40
 # Frame lines are at most this thick, antialiasing and JPEG blur included.
 FRAME = 4
+# The largest decimal logarithm of counts that a colour bar may end at.
+MOST_DECADES = 12
 MIN_SIDE = 24
 
 
@@ -160,9 +162,10 @@ def bar_labels(page: Page, bar: int) -> BarLabels:
     >>> bar_labels(Page([(10, 10, 20, 110)], texts), 0)
     BarLabels(limits=(0.0, 2.5), scale=None)
     """
-    says_log = any(re.search(r"log_?\{?10|\(log\.", text.text) for text in page.texts)
-    scale = "log10" if says_log else None
     left, bottom, right, top = page.bitmaps[bar]
+    # What stands below the bar's foot labels the plot's own axis.
+    says_log = any(re.search(r"log_?\{?10|\(log\.", text.text) for text in page.texts if text.middle > bottom)
+    scale = "log10" if says_log else None
     labels = [
         (text.middle, match)
         for text in page.texts
@@ -171,10 +174,10 @@ def bar_labels(page: Page, bar: int) -> BarLabels:
         for match in [re.fullmatch(r"(?P<power>10\^)?(?P<number>[-+]?\d+(\.\d*)?)", text.text)]
         if match
     ]
-    # "x10^4" or "1e4" above the bar multiplies all of its labels.
+    # A number above the bar ("x10^4", "1e4", "+1.2e3") multiplies all of its labels or is added to them.
     multiplied = any(
-        re.search(r"10|1e", text.text)
-        and text.left > left - 2 * text.size
+        re.search(r"\d", text.text)
+        and text.left > left - 8 * text.size
         and 0.5 * text.size < text.middle - top < 4 * text.size
         for text in page.texts
     )
@@ -192,6 +195,8 @@ def bar_labels(page: Page, bar: int) -> BarLabels:
         for end in (slope * bottom + offset, slope * top + offset)
         for nearest in [values[np.abs(values - end).argmin()]]
     ]
+    # Nobody counts that far: the logarithm that a text speaks of is another one.
+    scale = scale if ends[1] <= MOST_DECADES else None
     return BarLabels((round(ends[0], 6), round(ends[1], 6)), "log10" if labels[0][1]["power"] else scale)
 
 

@@ -25,6 +25,8 @@ Counts = NDArray[np.float32]
 
 # MATLAB's log10 of no counts at all: cSAXS plots log10(counts + 1e-15).
 LOG10_OF_NOTHING = -10
+# Counts that went through a logarithm are whole to this part of themselves, nearly all of them.
+WHOLE, MOSTLY = 1e-5, 0.999
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NUMPY = b"\x93NUMPY"
@@ -315,8 +317,13 @@ def _signed(counts: NDArray) -> NDArray:
     """Codes of pixels without a measurement as negative numbers, also where the file is unsigned.
 
     A detector's -1 and -2 are the two largest numbers of an unsigned type (Dectris), and of types that no
-    photon count ever fills -3 too, as in pyFAI's dummies.
+    photon count ever fills -3 too, as in pyFAI's dummies. Programs that convert 32-bit frames to 64 bits or to
+    floats keep them as large numbers.
     """
+    if counts.dtype.kind == "f" or (counts.dtype.kind == "i" and counts.dtype.itemsize == 8):
+        # float32 cannot tell the three apart.
+        converted = (counts >= 2**32 - 3) & (counts <= 2**32)
+        return np.where(converted, np.minimum(counts.astype(np.float64) - 2**32, -1), counts)
     if counts.dtype.kind != "u" or counts.dtype.itemsize < 2:
         return counts
     largest = int(np.iinfo(counts.dtype).max)
@@ -344,6 +351,6 @@ def _fig_counts(path: Path) -> NDArray[np.float64]:
     counted = values > LOG10_OF_NOTHING
     counts = np.where(counted, 10.0 ** np.where(counted, values, 0), 0)
     counts[np.isnan(values)] = np.nan
-    if np.nanmax(np.abs(counts - np.round(counts))) > 1e-3 * np.nanmax(counts):
+    if np.nanmean(np.abs(counts - np.round(counts)) <= WHOLE * counts) < MOSTLY:
         raise ScanError(f"{path}: its image is not log10 of counts; export the counts as TIFF, EDF or NPY")
     return np.round(counts)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from scatterheal.errors import one_line
+from scatterheal.errors import ScanError, one_line
 
 
 def read_poni(path: Path) -> dict[str, Any]:
@@ -48,6 +48,9 @@ def read_poni(path: Path) -> dict[str, Any]:
         import pyFAI
 
         integrator = pyFAI.load(str(path))
+        # 3 is the usual one, seen from the sample with the origin at the lower left; 0: the file does not say.
+        if int(integrator.detector.orientation) not in (0, 3):
+            raise ScanError(f"{path}: detector orientation {int(integrator.detector.orientation)} is not known; use 3")
         beam = integrator.getFit2D()
         return {
             "distance": float(beam["directDist"]) / 1000,

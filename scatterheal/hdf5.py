@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal.errors import ScanError
-from scatterheal.headers import UNITS, Header, Stack, sound_header
+from scatterheal.errors import ScanError, one_line
+from scatterheal.headers import UNITS, Header, Stack, from_edge, sound_header
 
 if TYPE_CHECKING:
     import h5py
@@ -85,6 +85,43 @@ def hdf5_stack(path: Path, inside: str | None) -> Iterator[Stack]:
 
         detector = _find_detector(file, parts[0])
         yield Stack(sum(counts), read, _header(file, detector), _pixel_mask(parts[0].parent, detector))
+
+
+def linked_files(path: Path) -> list[Path]:
+    """The files in which an HDF5 file really keeps its frames: external links, virtual datasets, raw storage.
+
+    Parameters
+    ----------
+    path : Path
+        Any file; one that is no HDF5 has none.
+
+    Returns
+    -------
+    files : list of Path
+        Those that exist, sorted, without `path` itself.
+    """
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return []
+    found: set[str] = set()
+    with one_line(path, "is it complete?"), h5py.File(path, "r") as file:
+        groups: list[h5py.Group] = [file]
+        while groups:
+            group = groups.pop()
+            for key in group:
+                link = group.get(key, getlink=True)
+                if isinstance(link, h5py.ExternalLink):
+                    found.add(link.filename)
+                elif isinstance(link, h5py.HardLink):
+                    item = group[key]
+                    if isinstance(item, h5py.Group):
+                        groups.append(item)
+                    elif isinstance(item, h5py.Dataset):
+                        found.update(name for name, _, _ in item.external or ())
+                        found.update(source.file_name for source in (item.virtual_sources() if item.is_virtual else ()))
+    # Their paths count from the file that names them; "." is the file itself.
+    return sorted(near for name in found - {"."} if (near := path.parent / name).is_file() and near != path)
 
 
 def _item(file: h5py.File, path: Path, name: str) -> h5py.Dataset | h5py.Group:
@@ -240,7 +277,7 @@ def _header(file: h5py.File, detector: h5py.Group | None) -> Header:
         or _number(entry, "sample/beam/incident_wavelength", "angstrom")
         or _number(instrument, "monochromator/wavelength", "angstrom"),
         distance=_number(detector, "detector_distance") or _number(detector, "distance"),
-        beam_centre=tuple(centre),
+        beam_centre=from_edge(tuple(centre)),
         count_cutoff=_number(detector, "saturation_value")
         or _number(detector, "countrate_correction_count_cutoff")
         or _number(detector, "detectorSpecific/countrate_correction_count_cutoff"),

@@ -34,7 +34,8 @@ class Header(NamedTuple):
     distance: float | None = None
     """From sample to detector, metres."""
     beam_centre: tuple[float, float] | None = None
-    """x, y in pixels as the file has it: formats differ by half a pixel in what an integer means."""
+    """x, y in pixels, pixel centres at integers. EDF and NeXus count from the outer edge of the first pixel, and half a
+    pixel is taken off; Dectris' own headers are taken as they are."""
     count_cutoff: float | None = None
     """A pixel of one frame with this many counts or more is saturated."""
     detector: str | None = None
@@ -107,10 +108,25 @@ def text_header(fields: dict[str, Any]) -> Header:
         pixel_size=(first("psize_2", "pixel1"), first("psize_1", "pixel2")),
         wavelength=first("wavelength"),
         distance=first("sampledistance", "dist"),
-        beam_centre=(first("center_1"), first("center_2")),
+        beam_centre=from_edge((first("center_1"), first("center_2"))),
         count_cutoff=first("count_cutoff"),
         detector=low.get("detector", low.get("detectorname")),
     )
+
+
+def from_edge(centre: tuple[float | None, ...]) -> tuple[float | None, ...]:
+    """A point that counts from the outer edge of the first pixel, in pixels whose centres are at integers.
+
+    Only 0, 0 is what nobody told, and stays.
+
+    Examples
+    --------
+    >>> from_edge((100.5, 7.0)), from_edge((0.0, 0.0))
+    ((100.0, 6.5), (0.0, 0.0))
+    """
+    if not any(centre):
+        return centre
+    return tuple(None if value is None else value - 0.5 for value in centre)
 
 
 def sound_header(

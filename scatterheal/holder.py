@@ -6,6 +6,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import minimize
@@ -29,7 +30,7 @@ MODEL_ERROR = 0.1
 # stretches that have to be dark.
 EVIDENCE, LEAD, AGREEMENT = 6.0, 1.4, 0.7
 # A holder lets through no more than this share of what is beside it.
-TRANSMISSION = 0.8
+TRANSMISSION = 0.75
 # Its outline is where the level reaches this share of the level beside it; pixels at its rim are partly covered.
 EDGE, RIM = 0.85, 0.5
 # Of the whole drop so much happens at the edge, within this share of the half width (not less than these pixels): a
@@ -67,9 +68,10 @@ def find_holder(
     """Look for a straight dark band that starts at the beam centre.
 
     For every direction and width the counts inside the band are compared with those beside it on the
-    darker of its two sides, in stretches along its length, and the result with that on the opposite side of the beam:
-    what the sample scatters is the same there (Friedel's law), so that dark sectors between arcs or beside a
-    streak cancel. The best band's outline is then fitted by maximum likelihood to single pixels, with a
+    darker of its two sides, in stretches along its length, and the result with that on the opposite side
+    of the beam: what the sample scatters is the same there (Friedel's law), so that dark sectors between arcs
+    or beside a streak cancel. A stretch without its opposite says nothing, and a holder right across the
+    beam cancels too. The best band's outline is then fitted by maximum likelihood to single pixels, with a
     transmission for every stretch, and moved outwards to where the level reaches 85 % of that beside it.
 
     Parameters
@@ -93,7 +95,7 @@ def find_holder(
     >>> expected[76:84, :80] *= 0.4
     >>> found = find_holder(np.random.default_rng(0).poisson(expected), expected < 0, (80, 80))
     >>> [(round(x), round(y)) for x, y in found.outline]
-    [(80, 75), (-3, 75), (-3, 84), (80, 84)]
+    [(80, 75), (-2, 75), (-2, 84), (80, 84)]
     >>> round(found.transmission, 1)
     0.4
     """
@@ -199,11 +201,13 @@ def _evidence(
 
 def _at(table: NDArray[np.float64], offset: NDArray[np.float64], angles: int) -> NDArray[np.float64]:
     """Running sums at every angle plus an offset that depends on the radius."""
-    place = angles // 2 + np.arange(angles) + 0.5 + offset[:, None]
-    below = np.clip(place.astype(int), 0, table.shape[1] - 2)
-    part = place - below
-    rows = np.arange(len(table))[:, None]
-    return table[rows, below] * (1 - part) + table[rows, below + 1] * part
+    # At one radius all angles are shifted alike, so that whole rows are copied.
+    shift = angles // 2 + 0.5 + offset
+    below = np.floor(shift).astype(int)
+    part = (shift - below)[:, None]
+    rows = np.arange(len(table))
+    windows = sliding_window_view(table, angles, axis=1)
+    return windows[rows, below] * (1 - part) + windows[rows, below + 1] * part
 
 
 class _Strip(NamedTuple):

@@ -40,6 +40,8 @@ GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE, UNREADABLE = REASONS.
 # The parts that somebody may draw, and those of them that are also found.
 DRAWN = ("beamstop", "holder", "outside", "user")
 FOUND = ("beamstop", "holder", "outside")
+# A beam centre with a larger standard deviation, pixels, is a hint for where to look and no measurement.
+UNSURE = 3.0
 
 
 # A row that holds less than this share of its neighbourhood's median may belong to a stripe.
@@ -81,7 +83,11 @@ def detector_reasons(
     if gaps is not None:
         reasons[gaps] |= GAP
     # Without a detector's geometry its codes still tell which pixels were not measured.
-    reasons[(counts < 0) & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
+    codes = counts < 0
+    if not np.array_equal(counts[codes], np.round(counts[codes])):
+        # A background was subtracted: negative values are measured, but for the detector's own two codes.
+        codes = np.isin(counts, (-1, -2))
+    reasons[codes & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
     reasons[~np.isfinite(counts) & (reasons == 0)] |= HOT_OR_DEAD
     if count_cutoff:
         reasons[saturated(counts, count_cutoff) & (reasons == 0)] |= UNREADABLE
@@ -173,19 +179,24 @@ def find_reasons(
         except ScanError as error:
             # Not every image has one, and only the parts at it need it.
             found["centre"] = {"problem": str(error)}
-            if header_centre and 0 < header_centre[0] < shape[1] and 0 < header_centre[1] < shape[0]:
-                centre = tuple(header_centre)
-                how = "the file's header, since the pattern does not tell"
-                found["centre"] = {"x": centre[0], "y": centre[1], "how": how}
         else:
             centre = (beam.x, beam.y)
             found["centre"] = {"x": beam.x, "y": beam.y, "sd": beam.sd, "how": beam.how}
+        if found["centre"].get("sd", np.inf) > UNSURE and header_centre and _inside(header_centre, shape):
+            centre = tuple(header_centre)
+            how = "the file's header, since the pattern does not tell"
+            found["centre"] = {"x": centre[0], "y": centre[1], "how": how}
     if automatic:
         parts = find_parts(counts, reasons > 0, centre)
         for part in automatic:
             reasons[getattr(parts, part) & ~drawn["keep"]] |= REASONS[part]
         found["parts"] = [record for record in parts.found if record["part"] in automatic]
     return Reasons(reasons, centre, found)
+
+
+def _inside(point: tuple[float, float], shape: tuple[int, int]) -> bool:
+    """Whether a point (x, y) lies in an image of this shape."""
+    return 0 < point[0] < shape[1] and 0 < point[1] < shape[0]
 
 
 def _drawn(outlines: list[dict[str, Any] | str], grey: NDArray[np.float32], part: str) -> Missing:

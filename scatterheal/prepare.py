@@ -147,6 +147,27 @@ def geometry_of(cropped: Mapping[str, Any], poni: str | Path | None) -> dict[str
     return geometry
 
 
+def with_found_centre(geometry: Mapping[str, Any], centre: Mapping[str, Any]) -> dict[str, Any]:
+    """The geometry with the beam centre that the mask went by; without any where that is too unsure to be passed on.
+
+    Parameters
+    ----------
+    geometry : mapping
+        From `geometry_of`.
+    centre : mapping
+        The part `centre` of found.json.
+
+    Examples
+    --------
+    >>> with_found_centre({}, {"x": 3.0, "y": 4.0, "sd": 0.5})["beam_centre"]
+    [3.0, 4.0]
+    >>> with_found_centre({}, {"x": 3.0, "y": 4.0, "sd": 50.0})["beam_centre"] is None
+    True
+    """
+    known = centre.get("x") is not None and centre.get("sd", 0) <= masks.UNSURE
+    return {**geometry, "beam_centre": [centre["x"], centre["y"]] if known else None}
+
+
 def reasons_of(
     values: NDArray[np.float32],
     flags: NDArray[np.uint8],

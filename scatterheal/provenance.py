@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,15 @@ from scatterheal import __version__
 from scatterheal.masks import REASONS
 
 # The packages that decide what is read, masked and painted.
-PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "fabio", "pyFAI", "snakemake")
+PACKAGES = (
+    *("torch", "numpy", "scipy", "scikit-image", "pillow", "fabio", "h5py", "hdf5plugin", "tifffile", "pyFAI"),
+    *("matplotlib", "snakemake"),
+)
 
 
 def record(
     source: Path,
+    linked: Sequence[Path],
     scan: Mapping[str, Any],
     reasons: NDArray[np.uint8],
     found: Mapping[str, Any],
@@ -35,6 +39,8 @@ def record(
     ----------
     source : Path
         The scan's image; its SHA-256 goes into the record.
+    linked : sequence of Path
+        The files in which an HDF5 image really keeps its frames; theirs too.
     scan : mapping
         The scan's validated YAML.
     reasons : uint8 array (height, width)
@@ -55,11 +61,13 @@ def record(
     record : dict
         Plain values, ready for JSON.
     """
-    with open(source, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "note": "Pixels with reasons > 0 are estimates of the network, not measurements.",
-        "source": {"file": source.name, "sha256": sha256},
+        "source": {
+            "file": source.name,
+            "sha256": _sha256(source),
+            "linked": {file.name: _sha256(file) for file in linked},
+        },
         "scan": dict(scan),
         "intensity": {key: value for key, value in meaning.items() if key != "table"},
         "geometry": dict(geometry),
@@ -77,3 +85,8 @@ def record(
             **{package: version(package) for package in PACKAGES},
         },
     }
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,8 +21,7 @@ DROP, SIGNIFICANT, SHARP = 0.75, 5.0, 0.5
 SMALLEST = 100
 # Of a region's contact with edges so much has to face outwards, and it has to be so long for its area.
 OUTWARDS, LONG = 0.9, 1.5
-# Only what is darker than this may end at rings round the beam, where it reaches the image's border.
-OPAQUE = 0.15
+# Where nothing tells what is usual, only what is darker than this may end at what could be a ring.
 BLACK = 0.05
 # An edge that faces the beam less squarely than this cosine is no ring's; so much of a shadow's edges are not.
 ASKEW, SHARE_ASKEW = 0.8, 0.15
@@ -63,9 +62,10 @@ def find_shadows(counts: NDArray[np.floating], missing: NDArray[np.bool_], centr
     An edge is where both levels on one side, near and far, lie below both on the other, by a factor and
     significantly, and where most of the rise happens between the near ones: a flank of the pattern goes on
     rising. Edges, missing pixels and the image's border cut it into regions; a shadow is one whose edges
-    nearly all face outwards. Rings are sharp too, so that a shadow needs edges that do not face the
-    beam, or has to be opaque and reach the image's border. A shadow beside a darker one is
-    found in a second look, without that one.
+    nearly all face outwards. Rings, arcs and spots are sharp too, so that a shadow also has to be darker than
+    what is usual at its radii (the median of all directions) and than its mates on the other side of the
+    beam. Where neither is known it needs edges that do not face the beam, or has to be black and reach
+    the image's border. A shadow beside a darker one is found in a second look, without that one.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def find_shadows(counts: NDArray[np.floating], missing: NDArray[np.bool_], centr
         Photon counts.
     missing : bool array (height, width)
         Pixels that tell nothing.
-    centre : (x, y), optional
-        The beam centre, pixels; without it only opaque shadows at the border are told from rings.
+    centre : (x, y)
+        The beam centre, pixels.
 
     Returns
     -------
@@ -89,6 +89,8 @@ def find_shadows(counts: NDArray[np.floating], missing: NDArray[np.bool_], centr
     >>> int(found.region.sum()), round(found.transmission, 1), found.at_border
     (1547, 0.4, True)
     """
+    if min(counts.shape) < 2 * FAR:
+        return []
     scatter = dispersion(counts, missing)
     found: list[Shadow] = []
     taken = np.zeros(counts.shape, bool)
@@ -161,7 +163,7 @@ def _outward(
     regions, _ = ndimage.label(free)
     height, width = counts.shape
     bright_level = np.where(edges.bright & free, counts, np.nan)
-    usual = _usual(counts, missing, centre)
+    radius, usual = _usual(counts, missing, centre)
     shadows = []
     for region in regionprops(regions):
         if region.area < SMALLEST:
@@ -191,15 +193,15 @@ def _outward(
         whole = regions == region.label
         # Where no other place tells what is usual.
         trusted = askew or (at_border and transmission < BLACK)
-        if _darker_than_elsewhere(counts, missing, whole, usual, centre, trusted):
+        if _darker_than_elsewhere(counts, missing, whole, radius, usual, centre, trusted):
             shadows.append((whole, transmission, at_border))
     return shadows
 
 
 def _usual(
     counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float]
-) -> NDArray[np.float64]:
-    """At each pixel the median of the mean levels in all sectors at its radius; NaN where few sectors are known."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """At each pixel its radius, and the median of all sectors' mean levels there; NaN where few sectors are known."""
     rows, columns = np.indices(counts.shape)
     radius = np.rint(np.hypot(columns - centre[0], rows - centre[1])).astype(int)
     turn = np.arctan2(rows - centre[1], columns - centre[0]) / (2 * np.pi)
@@ -211,13 +213,14 @@ def _usual(
     level = np.where(pixels > 0, total / np.maximum(pixels, 1), np.nan)
     usual = np.full(len(level), np.nan)
     usual[enough] = np.nanmedian(level[enough], axis=1)
-    return usual[radius]
+    return radius, usual[radius]
 
 
 def _darker_than_elsewhere(
     counts: NDArray[np.floating],
     missing: NDArray[np.bool_],
     region: NDArray[np.bool_],
+    radius: NDArray[np.int64],
     usual: NDArray[np.float64],
     centre: tuple[float, float],
     otherwise: bool,
@@ -228,20 +231,18 @@ def _darker_than_elsewhere(
     side (Friedel's law). Where next to nothing can be compared `otherwise` is returned.
     """
     here = region.nonzero()
-    expected = usual[here]
+    values, expected, distance = counts[here], usual[here], radius[here]
     told = ~np.isnan(expected)
     x, y = np.rint(2 * centre[0] - here[1]).astype(int), np.rint(2 * centre[1] - here[0]).astype(int)
     paired = (x >= 0) & (x < region.shape[1]) & (y >= 0) & (y < region.shape[0])
-    mate = y[paired], x[paired]
-    paired[paired] = ~missing[mate] & ~region[mate]
+    paired[paired] = (~missing & ~region)[y[paired], x[paired]]
     mates = counts[y[paired], x[paired]]
-    values = counts[here]
-    enough = max(SMALLEST, COMPARED * told.size)
-    verdicts = [
-        bool(values[which].sum() < DROP * level.sum())
-        for which, level in ((told, expected[told]), (paired, mates))
-        if which.sum() >= enough
-    ]
+    verdicts = []
+    for which, level in ((told, expected[told]), (paired, mates)):
+        if which.sum() >= max(SMALLEST, COMPARED * told.size):
+            # Radius by radius: where the centre is a bit wrong the flank of a bright ring must not outweigh all else.
+            pixels, own, other = (np.bincount(distance[which], weights) for weights in (None, values[which], level))
+            verdicts.append(pixels[own < DROP * other].sum() > pixels.sum() / 2)
     return all(verdicts) if verdicts else otherwise
 
 

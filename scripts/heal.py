@@ -29,11 +29,10 @@ cropped, meaning, found, run, metrics = (
         snakemake.input.metrics[chosen],
     )
 )
-geometry = prepare.geometry_of(cropped, scan["poni"])
-if found["centre"].get("x") is not None:
-    geometry["beam_centre"] = [found["centre"]["x"], found["centre"]["y"]]
+geometry = prepare.with_found_centre(prepare.geometry_of(cropped, scan["poni"]), found["centre"])
 record = provenance.record(
     source=Path(snakemake.input.source),
+    linked=[Path(file) for file in snakemake.input.linked],
     scan=scan,
     reasons=reasons,
     found=found,

@@ -117,3 +117,18 @@ def test_matlab_text_and_bitmap_stand_where_the_page_shows_them(with_preview):
     assert page.bitmaps == [(50, 235, 60, 255)]
     # The baseline is 315 - 42 points up; the digits' middle is 0.36 of 6 points above it.
     assert page.texts == [bitmaps.Text("1.5 (log.)", 101, pytest.approx(275.16), 6)]
+
+
+@pytest.mark.parametrize("origin", ["upper", "lower"])
+@pytest.mark.parametrize("interpolation", ["none", "nearest"])
+def test_matplotlib_eps_is_the_right_way_up_however_it_embeds(tmp_path, origin, interpolation):
+    """With interpolation 'none' the page is flipped instead of the image's matrix."""
+    from matplotlib.figure import Figure
+
+    values = np.add.outer(np.arange(6.0), np.zeros(8))
+    figure = Figure()
+    figure.subplots().imshow(values, cmap="gray", interpolation=interpolation, origin=origin)
+    figure.savefig(tmp_path / "a.eps")
+    (plot,) = bitmaps.read_bitmaps(tmp_path / "a.eps")
+    rises = plot[-1, 0, 0] > plot[0, 0, 0]
+    assert rises == (origin == "upper")

@@ -144,6 +144,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
     reasons = np.array([[0, 1], [0, 0]], np.uint8)
     record = provenance.record(
         source,
+        linked=[],
         scan={"kind": "frame"},
         reasons=reasons,
         found={"centre": {"x": 23.25, "y": 31.5, "sd": 0.1}},

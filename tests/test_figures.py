@@ -151,10 +151,18 @@ def test_labels_beside_the_bar_give_its_range_or_nothing(page, found):
     assert limits == (found.limits and pytest.approx(found.limits, abs=1e-5))
 
 
-def test_a_power_above_the_bar_multiplies_its_labels():
+@pytest.mark.parametrize("above", ["x10", "1e4", "+1.2345e4"])
+def test_a_number_above_the_bar_changes_its_labels(above):
     page = labelled([0, 1, 2], 2)
-    page.texts.append(Text("x10", 12, 118, 9))
+    page.texts.append(Text(above, -20, 118, 9))
     assert bar_labels(page, 1) == BarLabels()
+
+
+def test_the_plots_own_axis_says_nothing_of_the_bar():
+    page = labelled([0, 1, 2], 2)
+    page.texts.append(Text("log10 q", 5, -12, 9))
+    assert bar_labels(page, 1) == BarLabels((0, 2))
+    assert bar_labels(labelled([0, 400, 800], 800, title="(log. scale)"), 1) == BarLabels((0, 800))
 
 
 @pytest.mark.parametrize("scale", ["linear", "log"])

@@ -239,3 +239,23 @@ def test_masks_in_other_pictures(tmp_path):
     (tmp_path / "b.png").write_bytes(b"no picture")
     with pytest.raises(ScanError, match=r"b\.png: cannot be read \(.*\); is it a picture\?"):
         read_mask(tmp_path / "b.png", "zero_is_missing")
+
+
+@pytest.mark.parametrize("type_", [np.int64, np.float32, np.float64])
+def test_codes_of_32_bits_survive_a_conversion(tmp_path, type_):
+    counts = np.array([[0, 2**32 - 1], [7, 1048575]]).astype(type_)
+    np.save(tmp_path / "a.npy", counts)
+    np.testing.assert_array_equal(read_frame(tmp_path / "a.npy").counts, [[0, -1], [7, 1048575]])
+
+
+def test_a_fig_of_something_else_is_refused_whatever_its_largest_value(tmp_path):
+    from scipy.io import savemat
+
+    values = np.random.default_rng(0).poisson(5, (9, 9)) * 0.37
+    values[4, 4] = 1048575
+    image = {"type": "image", "properties": {"CData": np.log10(values + 1e-15)}, "children": []}
+    axes = {"type": "axes", "properties": {}, "children": image}
+    savemat(tmp_path / "a.mat", {"hgS_070000": {"type": "figure", "properties": {}, "children": axes}})
+    (tmp_path / "a.mat").rename(tmp_path / "a.fig")
+    with pytest.raises(ScanError, match="its image is not log10 of counts"):
+        read_frame(tmp_path / "a.fig")

@@ -62,7 +62,7 @@ def test_an_eiger_master_leads_through_its_files(tmp_path):
     last = read_frame(master, frame=2)
     np.testing.assert_array_equal(last.counts, [[2, 1, -1, 0], [-2, 2, 4, -3]])
     np.testing.assert_array_equal(last.missing, [[0, 1, 0, 0], [0, 0, 1, 0]])
-    header = Header(0.5, (75e-6, 75e-6), 1.54e-10, 0.35, (12.5, 20.0), 4.0, "Dectris EIGER2 Si 1M")
+    header = Header(0.5, (75e-6, 75e-6), 1.54e-10, 0.35, (12.0, 19.5), 4.0, "Dectris EIGER2 Si 1M")
     assert last.header.detector == header.detector
     np.testing.assert_allclose(np.hstack(last.header[:-1]), np.hstack(header[:-1]))
     # In the sum a pixel that was saturated in one frame is unmeasured, whatever the other frames hold.
@@ -127,3 +127,13 @@ def test_a_mask_inside_hdf5(tmp_path):
     master = write_eiger(tmp_path)
     mask = read_mask(master, "nonzero_is_missing", "/entry/instrument/detector/detectorSpecific/pixel_mask")
     assert mask.tolist() == [[False, True, False, False], [False, False, True, True]]
+
+
+def test_a_master_names_the_files_that_hold_its_frames(tmp_path):
+    from scatterheal.hdf5 import linked_files
+
+    master = write_eiger(tmp_path)
+    names = [path.name for path in linked_files(master)]
+    assert names == sorted(path.name for path in tmp_path.glob("scan_data_*.h5")) and names
+    np.save(tmp_path / "a.npy", np.ones((2, 2)))
+    assert linked_files(tmp_path / "a.npy") == []

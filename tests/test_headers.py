@@ -48,8 +48,9 @@ def test_edf_headers_and_nonsense_in_them(tmp_path):
         "psize_2": "0.15 mm",
         "SampleDistance": "2.15",
         "WaveLength": "1.0332e-10",
-        "Center_1": "716.25",
-        "center_2": "692.5",
+        # These count from the outer edge of the first pixel.
+        "Center_1": "716.75",
+        "center_2": "693.0",
         "ExposureTime": "60 ms",
         "Count_cutoff": "1048500",
         "detector": "PILATUS 2M, S/N 24-0107-0",

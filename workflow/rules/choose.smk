@@ -32,6 +32,7 @@ rule heal:
     input:
         unpack(PONI),
         source=lambda wildcards: str(SCANS[wildcards.scan].image),
+        linked=lambda wildcards: linked(SCANS[wildcards.scan].image),
         cropped=f"{RESULTS}/{{scan}}/crop.json",
         meaning=f"{RESULTS}/{{scan}}/intensity.json",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",

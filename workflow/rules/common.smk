@@ -45,12 +45,28 @@ def content(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@functools.cache
+def linked(path):
+    """The files in which an HDF5 file really keeps its frames."""
+    with open(path, "rb") as file:
+        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+            return []
+    from scatterheal.hdf5 import linked_files
+
+    return linked_files(Path(path))
+
+
+def whole_content(path):
+    """The SHA-256 of a scan's file, and of those that it links to."""
+    return [content(path), *map(content, files)] if (files := linked(path)) else content(path)
+
+
 def cropped_size(name, scan):
     """Width and height of the scan as an earlier run cropped it, or None where it is new or has changed."""
     done = Path(RESULTS, name, "crop.json")
     found = json.loads(done.read_text()) if done.is_file() else {}
     asked = scan.model_dump(mode="json", include=CROPPED_BY)
-    if (found.get("asked"), found.get("sha256")) != (asked, content(scan.image)):
+    if (found.get("asked"), found.get("sha256")) != (asked, whole_content(scan.image)):
         return None
     box = found["box"]
     return box["right"] - box["left"], box["bottom"] - box["top"]

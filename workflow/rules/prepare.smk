@@ -28,6 +28,7 @@ rule refuse:
 rule crop:
     input:
         image=lambda wildcards: str(SCANS[wildcards.scan].image),
+        linked=lambda wildcards: linked(SCANS[wildcards.scan].image),
     output:
         image=f"{RESULTS}/{{scan}}/image.tif",
         found=f"{RESULTS}/{{scan}}/crop.json",
@@ -43,7 +44,7 @@ rule crop:
         runtime=10,
     params:
         scan=of_scan("kind", "crop", "data", "frame"),
-        content=lambda wildcards: content(SCANS[wildcards.scan].image),
+        content=lambda wildcards: whole_content(SCANS[wildcards.scan].image),
         code=code("crop", "crop", "prepare", "figures", "bitmaps", "detectors", *READERS),
     script:
         "../../scripts/crop.py"
