@@ -90,6 +90,8 @@ def report_table(prepared: dict[str, tuple[Prepared, Prepared]], scans: dict[str
 def main() -> None:
     """Print two Markdown tables."""
     scans, _ = read_scans(scan_files(str(Path(__file__).parents[1] / "tests" / "scans")))
+    if not scans:
+        sys.exit("the real scans that tests/scans describes are not beside the repository; nothing to compare")
     prepared = {name: (without_a_person(scan), prepare(scan)) for name, scan in scans.items()}
     careful_table(prepared)
     print()

@@ -53,6 +53,8 @@ def add(path: Path, folder: Path) -> Added:
     ScanError
         The file cannot be read, or the scan's YAML is there already. Nothing is written then.
     """
+    if path.is_dir():
+        raise ScanError(f"{path} is a folder; give the files in it")
     if not path.is_file():
         raise ScanError(f"there is no file {path}; correct the name")
     if path.stat().st_size == 0:
@@ -140,6 +142,11 @@ def _found(prepared: Prepared) -> dict[str, str]:
         if (reasons & bit).any()
     ]
     lines["missing"] = f"{np.mean(reasons > 0):.1%} of the image: {', '.join(shares) or 'nothing'}"
+    try:
+        masks.check_share(reasons, allow_large_mask=False)
+    except ScanError as error:
+        # The YAML and the picture are what it takes to mend that.
+        lines["missing"] += f"; to be mended before it can be healed: {error}"
     return lines
 
 

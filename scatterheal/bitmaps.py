@@ -49,6 +49,8 @@ def read_bitmaps(path: Path) -> list[Rgb]:
                 raise OSError("it ends early")
         else:
             with Image.open(path) as picture:
+                if path.suffix.lower() in (".tif", ".tiff") and picture.mode[0] in "IF":
+                    raise ScanError(f"{path}: holds counts and no colours; write kind: frame in the scan's YAML")
                 bitmaps = [_rgb(picture)]
     if not bitmaps:
         raise ScanError(f"{path}: this EPS embeds no bitmap; save the figure as PNG instead")

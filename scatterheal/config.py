@@ -30,6 +30,9 @@ PRESETS = ROOT / "workflow" / "presets"
 # What the pipeline itself puts into the results folder.
 RESERVED = ("logs", "benchmarks", "summary.csv", "report.html")
 
+# No counts have a larger decimal logarithm.
+MOST_DECADES = 12
+
 Box = tuple[int, int, int, int]
 Point = tuple[float, float]
 Range = tuple[int, int]
@@ -174,6 +177,8 @@ class Colour(Strict):
     def _rising(self) -> Colour:
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError("range must be [low, high] with low < high")
+        if self.range is not None and self.scale == "log10" and self.range[1] > MOST_DECADES:
+            raise ValueError("on a log10 scale range is the logarithm: [0, 3] for 1 to 1000 counts")
         return self
 
 
@@ -364,7 +369,7 @@ def scan_files(scans: str | list[str], path: Path | str = "config.yaml") -> dict
     Raises
     ------
     ScanError
-        The folder holds none, two have one name, or a name has characters that paths do not like.
+        The folder holds none, or two have one name.
     """
     if isinstance(scans, str):
         files = sorted([*Path(scans).glob("*.yaml"), *Path(scans).glob("*.yml")])
@@ -374,13 +379,12 @@ def scan_files(scans: str | list[str], path: Path | str = "config.yaml") -> dict
         files = [Path(scan) for scan in scans]
     named: dict[str, Path] = {}
     for file in files:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", file.stem):
-            raise ScanError(f"{file}: use only letters, digits, _ . - in the file's name; rename it")
-        if file.stem in RESERVED:
-            raise ScanError(f"{file}: results/{file.stem} is the pipeline's own; rename the file")
-        if file.stem.lower() in map(str.lower, named):
+        # A name that paths do not like is refused with its scan, and needs one that they do until then.
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).lstrip("_.-") or "scan"
+        name += "_" * (name in RESERVED)
+        if name.lower() in map(str.lower, named):
             raise ScanError(f"{path}: scans: two files are called {file.stem}; rename one")
-        named[file.stem] = file
+        named[name] = file
     return named
 
 
@@ -402,6 +406,10 @@ def read_scans(files: dict[str, Path]) -> tuple[dict[str, Scan], dict[str, str]]
     scans: dict[str, Scan] = {}
     problems: dict[str, str] = {}
     for name, file in files.items():
+        if name != file.stem:
+            why = "results/{} is the pipeline's own" if file.stem in RESERVED else "use only letters, digits, _ . -"
+            problems[name] = f"{file}: {why.format(file.stem)}; rename the file"
+            continue
         try:
             scan = read_scan(file)
         except ScanError as error:

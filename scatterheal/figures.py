@@ -11,14 +11,13 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 
 from scatterheal.bitmaps import Page, Rgb
+from scatterheal.config import MOST_DECADES
 from scatterheal.errors import ScanError
 
 # A colour that differs from the margin's by more than this in one channel belongs to something drawn.
 DRAWN = 40
 # Frame lines are at most this thick, antialiasing and JPEG blur included.
 FRAME = 4
-# The largest decimal logarithm of counts that a colour bar may end at.
-MOST_DECADES = 12
 MIN_SIDE = 24
 
 

@@ -70,14 +70,14 @@ def prepare(scan: Scan) -> Prepared:
     Raises
     ------
     ScanError
-        Whatever the rules crop, truth, intensity and mask would refuse.
+        Whatever the rules crop, truth, intensity and mask would refuse, but for the share that is missing: a person
+        who draws the mask wants to see one that hides nothing, or too much.
     """
     plain = scan.model_dump(mode="json")
     cropped = check(scan)
     record = as_record(cropped)
     found = intensity_of(cropped.image, record, plain["colour"])
     reasons = reasons_of(found.values, found.flags, found.meaning, record, plain)
-    masks.check_share(reasons.reasons, scan.mask.allow_large_mask)
     return Prepared(cropped, found, reasons)
 
 

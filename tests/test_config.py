@@ -143,10 +143,13 @@ def test_a_frame_never_takes_the_name_of_another_scan(scan_yaml, tmp_path):
 def test_scan_names(tmp_path):
     assert "no <scan>.yaml in the folder" in refusal(scan_files, str(tmp_path))
     (tmp_path / "my scan.yaml").touch()
-    assert "use only letters, digits" in refusal(scan_files, str(tmp_path))
+    # It stops no other scan.
+    _, problems = read_scans(scan_files(str(tmp_path)))
+    assert "use only letters, digits, _ . -; rename the file" in problems["my_scan"]
     assert "two files are called a" in refusal(scan_files, ["x/a.yaml", "y/a.yaml"])
     assert "two files are called A" in refusal(scan_files, ["x/a.yaml", "y/A.yaml"])
-    assert "results/logs is the pipeline's own; rename the file" in refusal(scan_files, ["logs.yaml"])
+    _, problems = read_scans(scan_files(["logs.yaml"]))
+    assert "results/logs is the pipeline's own; rename the file" in problems["logs_"]
 
 
 @pytest.mark.parametrize(
