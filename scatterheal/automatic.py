@@ -153,7 +153,7 @@ def _of_shadow(part: str, shadow: Shadow, region: NDArray[np.bool_]) -> dict[str
         "part": part,
         "looks": "a region with sharp edges, darker than what is beside it",
         "box": box,
-        "transmission": round(shadow.transmission, 3),
+        **_sure(shadow.transmission, shadow.evidence),
         "pixels": int(region.sum()),
     }
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import xlogy
 from skimage.measure import regionprops
 
 from scatterheal.poisson import dispersion, local_level
@@ -44,6 +45,9 @@ class Shadow(NamedTuple):
     """Its level over the level on the bright side of its edges."""
     at_border: bool
     """Whether it reaches the border of the image."""
+    evidence: float
+    """Log-likelihood ratio of the counts along the dark side of its edges against the level of their bright
+    side, corrected for dispersion."""
 
 
 class _Edges(NamedTuple):
@@ -97,7 +101,7 @@ def find_shadows(counts: NDArray[np.floating], missing: NDArray[np.bool_], centr
     for _ in range(3):
         edges = _edges(counts, missing | taken, centre, scatter)
         free = ~missing & ~taken & ~edges.on
-        new = _grown(counts, missing | taken, _outward(counts, missing | taken, free, edges, centre), edges)
+        new = _grown(counts, missing | taken, _outward(counts, missing | taken, free, edges, centre, scatter), edges)
         if not new:
             break
         found += new
@@ -158,8 +162,9 @@ def _outward(
     free: NDArray[np.bool_],
     edges: _Edges,
     centre: tuple[float, float],
-) -> list[tuple[NDArray[np.bool_], float, bool]]:
-    """Regions between edges that are shadows: where they are, their level, whether they reach the border."""
+    scatter: float,
+) -> list[Shadow]:
+    """Regions between edges that are shadows, without their edges."""
     regions, _ = ndimage.label(free)
     height, width = counts.shape
     bright_level = np.where(edges.bright & free, counts, np.nan)
@@ -185,7 +190,10 @@ def _outward(
         beside = beside[~np.isnan(beside)]
         if not beside.size:
             continue
-        transmission = float(counts[part][image].mean() / np.median(beside))
+        level = float(np.median(beside))
+        transmission = float(counts[part][image].mean() / level)
+        came, expected = float(counts[part][own].sum()), level * own.sum()
+        evidence = (xlogy(came, came / expected) + expected - came) / scatter
         at_border = top == 0 or left == 0 or bottom == height or right == width
         askew = (edges.askew[part] & own).sum() > SHARE_ASKEW * own.sum()
         if transmission > DROP:
@@ -194,7 +202,7 @@ def _outward(
         # Where no other place tells what is usual.
         trusted = askew or (at_border and transmission < BLACK)
         if _darker_than_elsewhere(counts, missing, whole, radius, usual, centre, trusted):
-            shadows.append((whole, transmission, at_border))
+            shadows.append(Shadow(whole, transmission, at_border, float(evidence)))
     return shadows
 
 
@@ -249,20 +257,21 @@ def _darker_than_elsewhere(
 def _grown(
     counts: NDArray[np.floating],
     missing: NDArray[np.bool_],
-    cores: list[tuple[NDArray[np.bool_], float, bool]],
+    cores: list[Shadow],
     edges: _Edges,
 ) -> list[Shadow]:
     """Let each shadow reach into its edges, as far as the level stays below that on the bright side."""
     if not cores:
         return []
-    core = np.logical_or.reduce([region for region, _, _ in cores])
+    core = np.logical_or.reduce([shadow.region for shadow in cores])
     beside, _ = local_level(counts, missing | edges.on | core, 2.0)
     known = edges.bright & ~core & ~np.isnan(beside)
     _, (rows, columns) = ndimage.distance_transform_edt(~known, return_indices=True)
     here, _ = local_level(counts, missing, 1.0)
     rim = edges.on & ~missing & (here < EDGE * beside[rows, columns])
     shadows = []
-    for region, transmission, at_border in cores:
+    for shadow in cores:
+        region = shadow.region
         ((top, bottom), (left, right)) = ((np.flatnonzero(region.any(axis=axis))[[0, -1]]) for axis in (1, 0))
         margin = BRIDGED + 4 * int(NEAR)
         part = np.s_[max(top - margin, 0) : bottom + margin + 1, max(left - margin, 0) : right + margin + 1]
@@ -274,5 +283,5 @@ def _grown(
         grown = (ndimage.binary_closing(np.pad(grown, 4), iterations=2)[4:-4, 4:-4] | grown) & ~missing[part]
         whole = np.zeros_like(region)
         whole[part] = grown
-        shadows.append(Shadow(whole, transmission, at_border))
+        shadows.append(shadow._replace(region=whole))
     return shadows
