@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from scatterheal import logs, pictures, prepare, storage
 
 scan = snakemake.params.scan
@@ -11,5 +13,7 @@ logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 image = storage.read_tiff(Path(snakemake.input.image))
 cropped = json.loads(Path(snakemake.input.found).read_text())
 found = prepare.intensity_of(image, cropped, scan["colour"])
-storage.write_tiff(Path(snakemake.output.residual), found.inverted.residual, compress=True)
+# A figure healed as a picture has no map to be compared with.
+residual = found.inverted.residual if found.inverted else np.full_like(found.values, np.nan)
+storage.write_tiff(Path(snakemake.output.residual), residual, compress=True)
 pictures.colours(Path(snakemake.output.picture), image, found, snakemake.wildcards.scan)

@@ -400,3 +400,16 @@ def test_the_paper_preset_as_config_file_is_forty_runs_whatever_config_yaml_says
 def test_the_report_is_made(project):
     snakemake(project, "--report", "results/report.html")
     assert (project / "results" / "report.html").stat().st_size > 1_000_000
+
+
+def test_a_figure_healed_as_a_picture_gives_everything_too(project):
+    """Without a usable colour map: healed in its colours, and exported as luminance."""
+    edit(project / "scans" / "demo_saxs.yaml", "colour: {range: [0, 3], scale: log10}", "colour: {map: luminance}")
+    snakemake(project)
+    results = project / "results" / "demo_saxs"
+    assert json.loads((results / "intensity.json").read_text())["unit"] == "colours"
+    assert np.isnan(storage.read_tiff(results / "residual.tif")).all()
+    healed, image = (storage.read_tiff(results / f"{name}.tif") for name in ("healed", "image"))
+    missing = storage.read_tiff(results / "reasons.tif") > 0
+    assert healed.dtype == np.uint8 and healed[~missing].tobytes() == image[~missing].tobytes()
+    assert (results / "healed.h5").is_file() and (results / "colours.png").is_file()
