@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import xlogy
 from skimage.draw import polygon2mask
 
 from scatterheal.poisson import dispersion
@@ -146,15 +147,10 @@ def _best_disc(
     with np.errstate(divide="ignore", invalid="ignore"):
         level, level_round = inside / pixels, outside / pixels_round
         pooled = (inside + outside) / (pixels + pixels_round)
-        ratio = _entropy(inside, level / pooled) + _entropy(outside, level_round / pooled)
+        ratio = xlogy(inside, level / pooled) + xlogy(outside, level_round / pooled)
     evidence = np.where((level < DEPTH * level_round) & (pixels >= 5), ratio / scatter, -1)
     chosen = int(np.argmax(evidence))
     return (float(evidence[chosen]), float(radii[chosen])) if evidence[chosen] > 0 else None
-
-
-def _entropy(counted: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Counts times log of a ratio of levels, 0 where nothing is counted."""
-    return np.where(counted > 0, counted * np.log(np.where(ratio > 0, ratio, 1)), 0)
 
 
 def _by_radius(

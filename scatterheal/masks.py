@@ -158,11 +158,7 @@ def find_reasons(
     if unit == "counts":
         reasons[hot_pixels(counts, reasons > 0)] |= HOT_OR_DEAD
     if missing_in_file is not None:
-        if missing_in_file.shape != shape:
-            raise ScanError(
-                f"mask.file: its shape {missing_in_file.shape} (rows, columns) is not the cropped image's {shape}; "
-                "draw it on results/<scan>/cropped.png"
-            )
+        check_mask_file(missing_in_file, shape)
         reasons[missing_in_file] |= USER
     grey = grey_levels(intensity, unit)
     drawn = {part: _drawn(mask.get(part, []), grey, part) for part in (*DRAWN, "keep")}
@@ -192,6 +188,30 @@ def find_reasons(
             reasons[getattr(parts, part) & ~drawn["keep"]] |= REASONS[part]
         found["parts"] = [record for record in parts.found if record["part"] in automatic]
     return Reasons(reasons, centre, found)
+
+
+def check_mask_file(missing: Missing, shape: tuple[int, int]) -> None:
+    """Refuse a mask file of another shape than the image, or one that hides all of it.
+
+    Parameters
+    ----------
+    missing : bool array
+        What the file hides.
+    shape : (height, width)
+        Of the cropped image.
+
+    Raises
+    ------
+    ScanError
+        One line with the remedy.
+    """
+    if missing.shape != shape:
+        remedy = "transpose it" if missing.shape == shape[::-1] else "draw it on results/<scan>/cropped.png"
+        raise ScanError(
+            f"mask.file: its shape {missing.shape} (rows, columns) is not the cropped image's {shape}; {remedy}"
+        )
+    if missing.all():
+        raise ScanError("mask.file: it hides the whole image; check mask_convention")
 
 
 def _inside(point: tuple[float, float], shape: tuple[int, int]) -> bool:

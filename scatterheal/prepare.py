@@ -13,7 +13,6 @@ from scatterheal import intensity, masks
 from scatterheal.config import Scan, check_geometry
 from scatterheal.crop import Cropped, crop_scan
 from scatterheal.detectors import detector_gaps
-from scatterheal.errors import ScanError
 from scatterheal.figures import BarLabels, Box
 from scatterheal.frames import read_mask
 from scatterheal.geometry import read_poni
@@ -51,7 +50,9 @@ def check(scan: Scan) -> Cropped:
         intensity.table_of(cropped.colours, scan.colour.map)
     if scan.poni:
         read_poni(scan.poni)
-    _missing_in_file(scan.mask.model_dump(), cropped.image.shape[:2])
+    missing = _missing_in_file(scan.mask.model_dump())
+    if missing is not None:
+        masks.check_mask_file(missing, cropped.image.shape[:2])
     return cropped
 
 
@@ -207,7 +208,7 @@ def reasons_of(
         known = masks.detector_reasons(values, gaps, geometry.get("count_cutoff"))
         if scan["poni"]:
             centre = tuple(geometry["beam_centre"])
-    missing = _missing_in_file(mask, values.shape)
+    missing = _missing_in_file(mask)
     clipped_low = flags & intensity.CLIPPED_LOW > 0
     found = masks.find_reasons(
         values,
@@ -225,16 +226,6 @@ def reasons_of(
     return found
 
 
-def _missing_in_file(mask: Mapping[str, Any], shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+def _missing_in_file(mask: Mapping[str, Any]) -> NDArray[np.bool_] | None:
     """What a scan's mask file hides, or None where it has none."""
-    if not mask["file"]:
-        return None
-    missing = read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"])
-    if missing.shape != shape:
-        remedy = "transpose it" if missing.shape == shape[::-1] else "draw it on results/<scan>/cropped.png"
-        raise ScanError(
-            f"mask.file: its shape {missing.shape} (rows, columns) is not the cropped image's {shape}; {remedy}"
-        )
-    if missing.all():
-        raise ScanError("mask.file: it hides the whole image; check mask_convention")
-    return missing
+    return read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"]) if mask["file"] else None

@@ -34,6 +34,11 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, indent=2) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read back what `write_json` wrote."""
+    return json.loads(path.read_text())
+
+
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index."""
     with replacing(path) as part:

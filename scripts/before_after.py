@@ -1,6 +1,5 @@
 """Draw a scan, its mask and its healed image side by side."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from scatterheal import logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-meaning = json.loads(Path(snakemake.input.meaning).read_text())
+meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 mask = storage.read_png(Path(snakemake.input.mask))
 panels = [

@@ -1,6 +1,5 @@
 """Show how far a figure's colours are from its colour map."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = storage.read_tiff(Path(snakemake.input.image))
-cropped = json.loads(Path(snakemake.input.found).read_text())
+cropped = storage.read_json(Path(snakemake.input.found))
 found = prepare.intensity_of(image, cropped, scan["colour"])
 # A figure healed as a picture has no map to be compared with.
 residual = found.inverted.residual if found.inverted else np.full_like(found.values, np.nan)

@@ -1,6 +1,5 @@
 """Draw all runs of one scan on one sheet."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,7 @@ from scatterheal import logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-meaning = json.loads(Path(snakemake.input.meaning).read_text())
+meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 healed = dict(zip(snakemake.params.runs, snakemake.input.healed, strict=True))
 tiles = []

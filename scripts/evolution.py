@@ -1,6 +1,5 @@
 """Draw how the image of a scan's best run came to be."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +10,7 @@ logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 best = pd.read_csv(snakemake.input.ranking).run[0]
 chosen = snakemake.params.runs.index(best)
-after = json.loads(Path(snakemake.input.metrics[chosen]).read_text())["hidden_mse_after"]
+after = storage.read_json(Path(snakemake.input.metrics[chosen]))["hidden_mse_after"]
 folder = Path(snakemake.input.snapshots[chosen])
 snapshots = [
     (int(iteration), hidden_mse, storage.read_png(folder / f"{int(iteration):06d}.png"))

@@ -1,6 +1,5 @@
 """Give a scan the healed image of its best run, with where it comes from."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -20,7 +19,7 @@ if ranking.collapsed[0]:
 
 reasons = storage.read_tiff(Path(snakemake.input.reasons))
 cropped, meaning, found, run, metrics = (
-    json.loads(Path(file).read_text())
+    storage.read_json(Path(file))
     for file in (
         snakemake.input.cropped,
         snakemake.input.meaning,

@@ -1,6 +1,5 @@
 """Train one run's network on the known pixels of one scan, and score it on the hidden ones."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ torch.set_num_threads(snakemake.threads)
 device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
 log.info(fit.describe_device(device))
 
-meaning = json.loads(Path(snakemake.input.meaning).read_text())
+meaning = storage.read_json(Path(snakemake.input.meaning))
 intensity = storage.read_tiff(Path(snakemake.input.intensity))
 # A figure whose colours say nothing about intensity is fitted as a picture.
 image = storage.read_tiff(Path(snakemake.input.image)) if meaning["unit"] == "colours" else intensity

@@ -1,6 +1,5 @@
 """Turn a cropped scan into numbers that rise with the intensity: counts where that is possible."""
 
-import json
 from pathlib import Path
 
 from scatterheal import logs, prepare, storage
@@ -9,7 +8,7 @@ scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = storage.read_tiff(Path(snakemake.input.image))
-cropped = json.loads(Path(snakemake.input.found).read_text())
+cropped = storage.read_json(Path(snakemake.input.found))
 found = prepare.intensity_of(image, cropped, scan["colour"])
 meaning = found.meaning
 log.info("%s: %s", meaning["unit"], meaning["how"])

@@ -11,8 +11,8 @@ log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 intensity = storage.read_tiff(Path(snakemake.input.intensity))
 flags = storage.read_tiff(Path(snakemake.input.flags))
-meaning = json.loads(Path(snakemake.input.meaning).read_text())
-cropped = json.loads(Path(snakemake.input.found).read_text())
+meaning = storage.read_json(Path(snakemake.input.meaning))
+cropped = storage.read_json(Path(snakemake.input.found))
 check_geometry(Mask.model_validate(scan["mask"]), (intensity.shape[1], intensity.shape[0]))
 
 found = prepare.reasons_of(intensity, flags, meaning, cropped, scan)

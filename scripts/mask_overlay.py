@@ -1,13 +1,12 @@
 """Draw what is missing in a scan, and what is hidden to judge the runs, over the scan."""
 
-import json
 from pathlib import Path
 
 from scatterheal import logs, pictures, storage
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-centre = json.loads(Path(snakemake.input.parts).read_text())["centre"]
+centre = storage.read_json(Path(snakemake.input.parts))["centre"]
 pictures.mask_overlay(
     Path(snakemake.output.overlay),
     storage.read_png(Path(snakemake.input.picture)),

@@ -1,6 +1,5 @@
 """Draw a scan, or its healed image, in its own colours or on the scan's scale of counts."""
 
-import json
 from pathlib import Path
 
 from scatterheal import logs, pictures, storage
@@ -8,7 +7,7 @@ from scatterheal import logs, pictures, storage
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = storage.read_tiff(Path(snakemake.input.image))
-meaning = json.loads(Path(snakemake.input.meaning).read_text())
+meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 picture = pictures.render(image, look)
 if snakemake.wildcards.shown == "healed":

@@ -1,6 +1,5 @@
 """Rank the runs of one scan by their score on the hidden pixels."""
 
-import json
 from pathlib import Path
 
 from scatterheal import logs, storage
@@ -9,7 +8,7 @@ from scatterheal.rank import rank
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 runs = snakemake.params.runs
-metrics = {run: json.loads(Path(file).read_text()) for run, file in zip(runs, snakemake.input.metrics, strict=True)}
+metrics = {run: storage.read_json(Path(file)) for run, file in zip(runs, snakemake.input.metrics, strict=True)}
 table = rank(runs, metrics)
 log.info("best: %s, hidden mean squared error %.6f", table.run[0], table.hidden_mse[0])
 storage.write_csv(Path(snakemake.output.ranking), table)
