@@ -162,10 +162,12 @@ def find_reasons(
         reasons[missing_in_file] |= USER
     grey = grey_levels(intensity, unit)
     drawn = {part: _drawn(mask.get(part, []), grey, part) for part in (*DRAWN, "keep")}
-    for part in DRAWN:
-        reasons[drawn[part]] |= REASONS[part]
-    _add_stripes(reasons, grey, mask["stripes"])
     automatic = [part for part in FOUND if "auto" in mask.get(part, [])]
+    # A shape that is drawn besides what is found must not take pixels from the search.
+    for part in DRAWN:
+        if part not in automatic:
+            reasons[drawn[part]] |= REASONS[part]
+    _add_stripes(reasons, grey, mask["stripes"])
     found: dict[str, Any] = {"centre": None, "parts": []}
     if centre is not None:
         found["centre"] = {"x": centre[0], "y": centre[1], "how": "given"}
@@ -185,7 +187,7 @@ def find_reasons(
     if automatic:
         parts = find_parts(counts, reasons > 0, centre)
         for part in automatic:
-            reasons[getattr(parts, part) & ~drawn["keep"]] |= REASONS[part]
+            reasons[(getattr(parts, part) & ~drawn["keep"]) | drawn[part]] |= REASONS[part]
         found["parts"] = [record for record in parts.found if record["part"] in automatic]
     return Reasons(reasons, centre, found)
 

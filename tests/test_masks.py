@@ -265,3 +265,21 @@ def test_what_is_no_number_and_what_is_saturated_cannot_be_read():
     counts = np.random.default_rng(0).poisson(5, (30, 30)).astype(np.float32)
     counts[8, 9] = 1048574
     assert detector_reasons(counts, count_cutoff=1048573)[8, 9] == UNREADABLE
+
+
+def test_a_shape_besides_auto_takes_nothing_from_what_is_found():
+    """Drawn into the middle of a holder that is found, it would cut that in two."""
+    y, x = np.indices((160, 160))
+    expected = 2000 / (np.hypot(x - 80, y - 80) + 9)
+    expected[74:86, :80] *= 0.02
+    counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    known = np.zeros(counts.shape, np.uint8)
+    shape = {"rectangle": [20, 70, 40, 80]}
+    alone, besides = (
+        find_reasons(counts, "counts", {"holder": holder, "stripes": NO_STRIPES}, known, centre=(80, 80)).reasons
+        for holder in (["auto"], ["auto", shape])
+    )
+    expected_reasons = alone.copy()
+    expected_reasons[70:80, 20:40] |= HOLDER
+    assert (alone & HOLDER > 0).sum() > 700
+    np.testing.assert_array_equal(besides, expected_reasons)
