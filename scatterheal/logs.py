@@ -38,12 +38,17 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, ScanError):
             log.error("%s: %s", about, error)
-            print(f"{about}: {error}", file=sys.stderr)
+            say(f"{about}: {error}")
         elif issubclass(kind, KeyboardInterrupt):
             log.error("interrupted")
         else:
             log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
-            print(f"{about}: unexpected {kind.__name__}: {error} (see {path})", file=sys.stderr)
+            say(f"{about}: unexpected {kind.__name__}: {error} (see {path})")
 
     sys.excepthook = hook
     return log
+
+
+def say(line: str) -> None:
+    """Show a line on the terminal, in one write: `print` makes two, and other jobs' lines get in between."""
+    sys.stderr.write(f"{line}\n")

@@ -6,4 +6,5 @@ from scatterheal import logs
 
 log = logs.begin(snakemake.log[0], snakemake.config)
 log.error(snakemake.params.problem)
-sys.exit(snakemake.params.problem)
+logs.say(snakemake.params.problem)
+sys.exit(1)
