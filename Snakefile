@@ -48,6 +48,7 @@ rule all:
         expand(f"{RESULTS}/{{scan}}/colours.png", scan=[scan for scan in USED if scan in FIGURES]),
         expand(f"{RESULTS}/{{scan}}/mask_overlay.png", scan=USED),
         expand(f"{RESULTS}/{{scan}}/contact_sheet.png", scan=USED),
-        expand(f"{RESULTS}/{{scan}}/evolution.png", scan=USED),
+        expand(f"{RESULTS}/{{scan}}/evolution.png", scan=USED if NETWORKS else []),
+        expand(f"{RESULTS}/{{scan}}/{{shown}}.png", scan=USED, shown=["certainty", "radial", "azimuthal"]),
         expand(f"{RESULTS}/{{scan}}/before_after.png", scan=USED),
         expand(f"{RESULTS}/{{scan}}/refused", scan=REFUSED),

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from scatterheal import frames, masks, pictures
 from scatterheal.config import Mask, Scan, read_scans, scan_files
 from scatterheal.prepare import Prepared, prepare
-from scatterheal.working import shrink_missing
 
 Missing = NDArray[np.bool_]
 
@@ -30,6 +30,12 @@ def without_a_person(scan: Scan) -> Prepared:
 def overlap(a: Missing, b: Missing) -> float:
     """Intersection over union; 1 where both are empty."""
     return (a & b).sum() / (a | b).sum() if (a | b).any() else 1.0
+
+
+def shrink_missing(missing: Missing, shape: tuple[int, int]) -> Missing:
+    """A smaller mask; a pixel is missing where any that falls into it was."""
+    grey = Image.fromarray(missing.astype(np.float32)).resize(shape[::-1], Image.Resampling.BOX)
+    return np.asarray(grey) > 0
 
 
 def largest_region(wrong: Missing) -> float:

@@ -230,10 +230,20 @@ class Scan(Strict):
 class Fit(Strict):
     """The hyperparameters of one run. Any of them, but `device`, may be an axis of the grid."""
 
+    domain: Literal["cartesian", "polar"] = "cartesian"
+    """What the network paints on: the scan's own grid, or radius and azimuth round the beam centre (a scan without one
+    takes the former)."""
+    loss: Literal["mse", "poisson", "anscombe"] = "mse"
+    """mse: squared error of the picture, of counts as log(1 + n); poisson: likelihood of the counts; anscombe: squared
+    error of their square roots. A scan without counts takes mse."""
+    start: Literal["level", "radial", "smooth"] = "level"
+    """With counts: what the network corrects. level: their mean; radial: their radial profile; smooth: what
+    the method polar_smooth says. A scan without a centre takes level."""
     network: Literal["vase", "kate", "library"] = "vase"
     """vase: the paper's (no skips); kate: with skips; library: 16-32-64-128-128 channels."""
-    input: Literal["meshgrid", "noise"] | None = None
-    """What the network is fed; none: the network's own (vase: meshgrid, the others: noise)."""
+    input: Literal["meshgrid", "noise", "counterparts"] | None = None
+    """What the network is fed; none: the network's own (vase: meshgrid, the others: noise); counterparts: noise, and
+    the pattern turned by half a circle and mirrored, on a polar canvas."""
     channels: Annotated[int, Field(ge=4, le=512)] = 128
     """Width of the widest level; the others keep their ratio to it."""
     lr: Annotated[float, Field(gt=0)] = 0.01
@@ -242,21 +252,51 @@ class Fit(Strict):
     """Add normal noise to each convolution's weights, std = their own std / 50, every iteration."""
     reg_noise_std: Annotated[float, Field(ge=0)] = 0.03
     """Standard deviation of the normal noise added to the input, every iteration; 0: none."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0
+    """Weight of the past in the running average of the paintings; 0: the last one, painted without noise."""
     iterations: Annotated[int, Field(ge=1)] = 6000
-    """Training steps."""
+    """Training steps, at most."""
+    stop: Literal["end", "hidden", "variance"] = "end"
+    """end: after all iterations; hidden: where the score on the hidden pixels is best; variance: where the paintings
+    change least (ES-EMV), for scans too small to hide much."""
+    patience: Annotated[int, Field(ge=1)] = 1000
+    """Iterations without anything better after which stop: hidden or variance ends the training."""
+    check_every: Annotated[int, Field(ge=1)] = 100
+    """Every so many iterations, and after the last, the hidden pixels are scored."""
     snapshot_every: Annotated[int, Field(ge=1)] = 1500
-    """Every so many iterations, and after the last, the output is saved as an image."""
+    """Every so many iterations, and after the last, the output is saved as an image; a multiple of check_every."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seed of the weights, the input and every noise."""
+    """Seed of the weights, the input and every noise; the folds and the refit count on from it."""
     max_side: Annotated[int, Field(ge=16)] | None = 282
-    """Longest side of the image that is fitted, in pixels; none: the file's own size."""
+    """Cartesian: the most rows and columns to paint on; none: the scan's own size."""
+    radius_step: Annotated[float, Field(gt=0)] = 1.4
+    """Polar: pixels of the scan from one row to the next."""
+    angles: Annotated[int, Field(ge=32, multiple_of=32)] = 384
+    """Polar: columns round the circle."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: convolutions in 16 bits, twice as fast where the processor has them (AVX512-BF16, AMX, GPUs)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: CUDA where there is one. Not part of a run's identity: changing it reruns nothing."""
 
+    @model_validator(mode="after")
+    def _snapshots_at_checks(self) -> Fit:
+        if self.snapshot_every % self.check_every:
+            raise ValueError("snapshot_every must be a multiple of check_every")
+        return self
+
 
 AXES = tuple(name for name in Fit.model_fields if name != "device")
+Method = Literal[
+    "dip",
+    "polar_smooth",
+    "pyfai",
+    "liu2017",
+    "radial_mean",
+    "biharmonic",
+    "biharmonic_smooth",
+    "telea",
+    "navier_stokes",
+]
 
 
 class Config(Strict):
@@ -266,12 +306,27 @@ class Config(Strict):
     """A folder of <scan>.yaml files, or a list of such files."""
     results: Annotated[str, Field(min_length=1)] = "results"
     """The folder that receives everything."""
-    preset: Literal["paper"] = "paper"
+    preset: Literal["paper", "scattering"] = "scattering"
     """workflow/presets/<preset>.yaml fills `grid` where it is left out, and every key of `fit` that is."""
     grid: dict[Literal[AXES], Annotated[list[Any], Field(min_length=1)]] | None = None  # type: ignore[valid-type]
     """Every combination of these values is a run; any key of `fit` but device may be an axis."""
     fit: Fit = Fit()
     """Hyperparameters that all runs share."""
+    methods: Annotated[list[Method], Field(min_length=1)] = ["dip"]
+    """dip: the grid's runs; any other is a run of its own, to compare with: polar_smooth, pyfai, liu2017, radial_mean,
+    biharmonic, biharmonic_smooth, telea, navier_stokes."""
+    folds: Annotated[int, Field(ge=1, le=16)] = 2
+    """So many sets of hole-shaped hidden regions; every run is trained once without each of them, and scored on it."""
+    heal_with: Literal["best", "dip"] = "best"
+    """best: what scores best on the hidden pixels, also where that is no network; dip: the best of the grid's runs."""
+
+    @model_validator(mode="after")
+    def _some_dip(self) -> Config:
+        if self.heal_with == "dip" and "dip" not in self.methods:
+            raise ValueError("heal_with: dip needs dip among the methods")
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError("methods names one twice")
+        return self
 
 
 def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config:
@@ -298,7 +353,7 @@ def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config
     --------
     >>> config = read_config({"fit": {"iterations": 5, "lr": 0.1}})
     >>> config.fit.snapshot_every, sorted(config.grid)
-    (1500, ['param_noise', 'reg_noise_std'])
+    (100, ['domain'])
     """
     config = _validated(Config, raw, path)
     given = raw.get("fit") or {}
@@ -485,10 +540,11 @@ def check_geometry(mask: Mask, size: tuple[int, int]) -> None:
 
 
 def runs_of(config: Config, path: Path | str = "config.yaml") -> dict[str, dict[str, Any]]:
-    """Every combination of the grid: the run's name and all of its hyperparameters.
+    """Every combination of the grid, and every other method: the run's name and all of its hyperparameters.
 
     The name holds the axes alone, sorted, so that another value, another order of the axes or a new
-    default leaves the names of the existing runs as they are.
+    default leaves the names of the existing runs as they are. A method that is no network has its own name and nothing
+    else.
 
     Raises
     ------
@@ -500,17 +556,20 @@ def runs_of(config: Config, path: Path | str = "config.yaml") -> dict[str, dict[
     >>> config = read_config({"grid": {"lr": [0.01, 0.1], "param_noise": [False]}})
     >>> list(runs_of(config))
     ['lr-0.01_param_noise-false', 'lr-0.1_param_noise-false']
+    >>> list(runs_of(read_config({"grid": {"lr": [0.01]}, "methods": ["dip", "telea"]})))
+    ['lr-0.01', 'telea']
     """
     axes = sorted(config.grid or {})
     runs: dict[str, dict[str, Any]] = {}
-    for values in itertools.product(*(config.grid[axis] for axis in axes)):
+    for values in itertools.product(*(config.grid[axis] for axis in axes)) if "dip" in config.methods else ():
         chosen = dict(zip(axes, values, strict=True))
         fit = _validated(Fit, {**config.fit.model_dump(), **chosen}, path, "grid").model_dump(exclude={"device"})
+        fit = {"method": "dip", **fit}
         run = "_".join(f"{axis}-{spelled(fit[axis])}" for axis in axes) or "run"
         if run in runs:
             raise ScanError(f"{path}: grid: the run {run} comes up twice; remove the repeated value")
         runs[run] = fit
-    return runs
+    return runs | {method: {"method": method} for method in config.methods if method != "dip"}
 
 
 def spelled(value: Any) -> str:

@@ -204,19 +204,21 @@ def _demo_losses(device: torch.device) -> NDArray[np.float32]:
     import numpy as np
 
     from scatterheal.config import Fit
-    from scatterheal.inpaint import inpaint
+    from scatterheal.exposure import Exposure
+    from scatterheal.fit import fit
     from scatterheal.scale import scale_of
+    from scatterheal.scene import prepare
     from scatterheal.simulate import FRAME_CENTRE, FRAME_SHAPE, demo_frame, radius_and_azimuth
 
     counts, _ = demo_frame()
     radius, _ = radius_and_azimuth(FRAME_SHAPE, FRAME_CENTRE)
     missing = (counts < 0) | (counts > 1e6) | (radius < 9)
     missing[90:97, :84] = True
-    hidden = np.zeros_like(missing)
-    hidden[30:37] = ~missing[30:37]
-    chosen = Fit(channels=16, iterations=ITERATIONS, snapshot_every=ITERATIONS).model_dump(exclude={"device"})
     image = counts.astype(np.float32)
-    return inpaint(image, missing, hidden, chosen, device, scale_of(image, "counts", valid=~missing)).losses
+    scan = Exposure(image, np.zeros(image.shape, np.uint8), missing, None, scale_of(image, "counts", valid=~missing))
+    chosen = Fit(channels=16, iterations=ITERATIONS).model_dump()
+    paintings = fit(prepare(scan, ~missing, chosen).scene, chosen, device, every=ITERATIONS)
+    return np.concatenate([painting.loss for painting in paintings])
 
 
 def _tried(name: str, look: Callable[[], str], remedy: str) -> Finding:

@@ -142,6 +142,8 @@ def write_hdf5(
     path: Path,
     healed: NDArray[np.float32],
     model: NDArray[np.float32],
+    sd: NDArray[np.float32],
+    beyond: NDArray[np.bool_],
     reasons: NDArray[np.uint8],
     provenance: Mapping[str, Any],
     header: Mapping[str, Any],
@@ -158,7 +160,11 @@ def write_hdf5(
     healed : float32 array (height, width)
         Counts: measured where the pixel is valid, estimated elsewhere.
     model : float32 array (height, width)
-        The network's own image.
+        What the method that healed says of all pixels.
+    sd : float32 array (height, width)
+        Standard deviations of the healed counts.
+    beyond : bool array (height, width)
+        Where nothing tells how well a pixel is healed.
     reasons : uint8 array (height, width)
         Why each pixel is missing, 0 where it is valid.
     provenance : mapping
@@ -190,8 +196,11 @@ def write_hdf5(
         data = _group(entry, "data", "NXdata")
         data.attrs.update(signal="healed", auxiliary_signals=["model"], axes=["y", "x"], y_indices=0, x_indices=1)
         _image(data, "healed", healed, "healed: estimates where pixel_mask is not 0")
-        _image(data, "model", model, "the network's own image")
-        data["healed"].attrs["units"] = data["model"].attrs["units"] = provenance["intensity"]["unit"]
+        _image(data, "model", model, "what the method that healed says of all pixels")
+        _image(data, "healed_errors", sd, "standard deviation: of estimates, and of the count itself where it is valid")
+        _image(data, "beyond", beyond.astype(np.uint8), "1: farther from a valid pixel than any estimate was checked")
+        for name in ("healed", "model", "healed_errors"):
+            data[name].attrs["units"] = provenance["intensity"]["unit"]
         _image(data, "reasons", reasons, "why a pixel is missing, 0: valid")
         # The CF conventions' way to name bits.
         data["reasons"].attrs.update(flag_masks=np.array(list(REASONS.values())), flag_meanings=" ".join(REASONS))

@@ -4,33 +4,57 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
 from scatterheal import network as networks
+from scatterheal.canvas import Canvas
 from scatterheal.errors import ScanError
+from scatterheal.likelihood import LOSSES, Measured
 
 log = logging.getLogger(__name__)
 
-Image = NDArray[np.float32]
 # How often the log receives a line, as a share of all iterations.
 LOG_LINES = 20
 
 
-class Fitted(NamedTuple):
-    """What a training leaves behind."""
+class Scene(NamedTuple):
+    """What a network is fitted to."""
 
-    losses: NDArray[np.float32]
-    """The loss of every iteration."""
-    snapshots: dict[int, Image]
-    """The network's own image after 0, k, 2k, ... and the last iteration, shape of the fitted image, 0..1."""
+    canvas: Canvas
+    """Where it paints."""
+    reads: sparse.csr_array
+    """S at the known pixels: (pixels, cells of the canvas)."""
+    values: NDArray[np.float32]
+    """(pixels, channels): the counts of the known pixels; or their brightness in 0..1 for the squared error."""
+    at_most: NDArray[np.bool_] | None = None
+    """(pixels,): which counts are only known to be `most` or less; None: none of them."""
+    at_least: NDArray[np.bool_] | None = None
+    """(pixels,): which counts are only known to be their value or more; None: none of them."""
+    most: int = 0
+    start: NDArray[np.float32] | None = None
+    """(pixels, 1): the logarithm of the rate that is expected of the known pixels before any training; only what
+    differs from it is painted. None: with the squared error, which paints everything."""
+    maps: NDArray[np.float32] | None = None
+    """(maps, rows, columns): what the network is fed beside its own input; None: nothing."""
+
+
+class Painting(NamedTuple):
+    """What a training has painted so far."""
+
+    iteration: int
+    loss: NDArray[np.float32]
+    """The loss of every iteration since the last painting."""
+    cells: NDArray[np.float32]
+    """(cells, channels): on the canvas, what to add to the logarithm of the expected rate; or brightness in 0..1."""
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -60,25 +84,26 @@ def describe_device(device: torch.device) -> str:
     return f"device: cpu ({torch.get_num_threads()} threads), torch {torch.__version__}"
 
 
-def fit(image: Image, valid: NDArray[np.bool_], hyperparameters: Mapping[str, Any], device: torch.device) -> Fitted:
-    """Fit a network to the valid pixels of an image; what it paints elsewhere is the healing.
+def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, every: int) -> Iterator[Painting]:
+    """Fit a network to the known pixels of a scan; what it paints elsewhere is the healing.
 
     Parameters
     ----------
-    image : float32 array (height, width) or (height, width, channels)
-        In 0..1. Values at invalid pixels have no influence.
-    valid : bool array (height, width)
-        True where the pixel counts.
+    scene : Scene
+        What is known.
     hyperparameters : mapping
-        network, input, channels, lr, param_noise, reg_noise_std, iterations, snapshot_every, seed,
-        precision: the fields of `scatterheal.config.Fit`.
+        network, input, channels, loss, average, lr, param_noise, reg_noise_std, iterations, seed, precision: the
+        fields of `scatterheal.config.Fit`.
     device : torch.device
         Where to train.
+    every : int
+        The painting is handed over after every so many iterations, after the last, and before the first.
 
-    Returns
-    -------
-    Fitted
-        The same bytes for the same arguments on the same CPU with the same number of threads.
+    Yields
+    ------
+    Painting
+        The same bytes for the same arguments on the same CPU with the same number of threads. Whoever has seen
+        enough just stops asking.
 
     References
     ----------
@@ -87,29 +112,39 @@ def fit(image: Image, valid: NDArray[np.bool_], hyperparameters: Mapping[str, An
 
     Examples
     --------
+    >>> from scatterheal.canvas import cartesian, sampling
     >>> image = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     >>> valid = np.ones((16, 16), bool); valid[6:9] = False
-    >>> chosen = dict(network="vase", input=None, channels=4, lr=0.01, param_noise=True, seed=0)
-    >>> chosen |= dict(reg_noise_std=0.03, iterations=4, snapshot_every=2, precision="float32")
-    >>> fitted = fit(image, valid, chosen, torch.device("cpu"))
-    >>> fitted.losses.shape, {iteration: image.shape for iteration, image in fitted.snapshots.items()}
-    ((4,), {0: (16, 16), 2: (16, 16), 4: (16, 16)})
+    >>> canvas = cartesian((16, 16), None)
+    >>> scene = Scene(canvas, sampling(canvas, valid), image[valid][:, None])
+    >>> chosen = dict(network="vase", input=None, channels=4, loss="mse", average=0, lr=0.01, param_noise=True, seed=0)
+    >>> chosen |= dict(reg_noise_std=0.03, iterations=4, precision="float32")
+    >>> [(painting.iteration, painting.cells.shape) for painting in fit(scene, chosen, torch.device("cpu"), every=2)]
+    [(0, (256, 1)), (2, (256, 1)), (4, (256, 1))]
     """
-    chosen = hyperparameters
-    height, width = image.shape[:2]
-    known = np.where(valid[..., None], np.atleast_3d(image), 0).astype(np.float32)
-    target = torch.as_tensor(known, device=device).permute(2, 0, 1).unsqueeze(0)
-    mask = torch.as_tensor(valid, device=device).float()
+    chosen, canvas = hyperparameters, scene.canvas
+    measured = Measured(*(_on(device, part) for part in scene[2:5]), scene.most)
+    reads, spreads = _matrix(scene.reads, device), _matrix(scene.reads.T, device)
+    loss_of, start = LOSSES[chosen["loss"]], _on(device, scene.start)
 
     # 1. Initialise the weights and the input.
-    network = _seeded_network(chosen, outputs=target.shape[1], device=device)
     random = torch.Generator(device).manual_seed(chosen["seed"])
-    still = networks.still_input(chosen["network"], chosen["input"], height, width, random)
+    still = networks.still_input(chosen["network"], chosen["input"], canvas, random)
+    if scene.maps is not None:
+        still = torch.cat([still, networks.padded(_on(device, scene.maps)[None], chosen["network"])], dim=1)
     still = still.contiguous(memory_format=torch.channels_last)
+    network = _seeded_network(chosen, still.shape[1], scene, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=chosen["lr"])
 
-    losses = torch.zeros(chosen["iterations"], device=device)
-    snapshots = {0: _paint(network, still, image)}
+    def paint(fed: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
+            output = network(fed)
+        output = output[0, :, : canvas.rows, : canvas.columns].float()
+        cells = output.permute(1, 2, 0).reshape(-1, len(output))
+        return torch.sigmoid(cells) if start is None else cells
+
+    average, losses = None, torch.zeros(every, device=device)
+    yield Painting(0, np.zeros(0, np.float32), _still_painting(paint, still))
     for iteration in _announced(chosen["iterations"], losses):
         # 2. Optional normal noise on the input and on the weights.
         fed = still
@@ -118,29 +153,63 @@ def fit(image: Image, valid: NDArray[np.bool_], hyperparameters: Mapping[str, An
         if chosen["param_noise"]:
             _shake(network, random)
         # 3. Forward.
-        with torch.autocast(device.type, torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
-            output = network(fed)
-        output = output[..., :height, :width].float()
-        # 4. Mask. 5. The loss: mean squared error of the masked images.
-        loss = mse_loss(output * mask, target * mask)
+        painted = paint(fed)
+        # 4. Mask: only the known pixels look at the canvas. 5. The loss.
+        seen = _Read.apply(painted, reads, spreads)
+        loss = loss_of(seen if start is None else start + seen, measured)
         # 6. One step of Adam.
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        # 7. Repeat; every k-th image is kept.
-        losses[iteration - 1] = loss.detach()
-        if iteration % chosen["snapshot_every"] == 0 or iteration == chosen["iterations"]:
-            snapshots[iteration] = _paint(network, still, image)
-    return Fitted(losses.cpu().numpy(), snapshots)
+        # 7. Repeat; paintings are averaged, and every so often one is handed over.
+        losses[(iteration - 1) % every] = loss.detach()
+        if chosen["average"]:
+            # The first paintings count less than they would in an average from the start.
+            average = painted.detach() if average is None else average
+            average = average.lerp(painted.detach(), max(1 - chosen["average"], 2 / (iteration + 1)))
+        if iteration % every == 0 or iteration == chosen["iterations"]:
+            cells = average.cpu().numpy() if chosen["average"] else _still_painting(paint, still)
+            yield Painting(iteration, losses[: (iteration - 1) % every + 1].cpu().numpy().copy(), cells)
 
 
-def _seeded_network(chosen: Mapping[str, Any], outputs: int, device: torch.device) -> nn.Sequential:
+class _Read(torch.autograd.Function):
+    """S and, backwards, its transpose, both as matrices with sorted rows: fast, and always in the same order."""
+
+    @staticmethod
+    def forward(context: Any, cells: Tensor, reads: Tensor, spreads: Tensor) -> Tensor:
+        context.spreads = spreads
+        return reads @ cells
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return context.spreads @ gradient, None, None
+
+
+def _matrix(matrix: sparse.sparray, device: torch.device) -> Tensor:
+    matrix = sparse.csr_array(matrix)
+    matrix.sort_indices()
+    parts = (torch.as_tensor(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
+    with warnings.catch_warnings():
+        # That its interface may still change is nothing to tell every user.
+        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
+        values = torch.as_tensor(matrix.data)
+        return torch.sparse_csr_tensor(*parts, values, matrix.shape, check_invariants=True).to(device)
+
+
+def _on(device: torch.device, values: NDArray | None) -> Tensor | None:
+    return None if values is None else torch.as_tensor(values, device=device)
+
+
+def _seeded_network(chosen: Mapping[str, Any], inputs: int, scene: Scene, device: torch.device) -> nn.Sequential:
     """A network whose weights depend on the seed alone, and on nothing that ran before."""
-    plan = networks.PLANS[chosen["network"]]
-    inputs = plan.noise_channels if (chosen["input"] or plan.input) == "noise" else 2
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(chosen["seed"])
-        network = networks.build(chosen["network"], inputs, outputs, chosen["channels"])
+        outputs = scene.values.shape[1]
+        network = networks.build(chosen["network"], inputs, outputs, chosen["channels"], scene.canvas.wraps)
+    if scene.start is not None:
+        # Before the first step nothing is added to what is expected.
+        nn.init.zeros_(network[-1].weight)
+        nn.init.zeros_(network[-1].bias)
     # Channels last is the layout in which convolutions run fastest; the result is the same to rounding.
     return network.to(device, memory_format=torch.channels_last)
 
@@ -154,11 +223,10 @@ def _shake(network: nn.Module, random: torch.Generator) -> None:
                 weights += noise * weights.std() / 50
 
 
-def _paint(network: nn.Module, still: Tensor, image: Image) -> Image:
-    """What the network paints from the still input, without noise, in the image's shape."""
+def _still_painting(paint: Any, still: Tensor) -> NDArray[np.float32]:
+    """What the network paints from the still input, without noise."""
     with torch.no_grad():
-        painted = network(still)[0, :, : image.shape[0], : image.shape[1]]
-    return painted.permute(1, 2, 0).cpu().numpy().reshape(image.shape).copy()
+        return paint(still).cpu().numpy().copy()
 
 
 def _announced(iterations: int, losses: Tensor) -> Iterator[int]:
@@ -171,7 +239,7 @@ def _announced(iterations: int, losses: Tensor) -> Iterator[int]:
             yield iteration
             bar.update()
             if iteration % every == 0 or iteration == iterations:
-                loss = float(losses[iteration - 1])
+                loss = float(losses[(iteration - 1) % len(losses)])
                 left = (time.monotonic() - start) / iteration * (iterations - iteration)
                 bar.set_postfix(loss=f"{loss:.5f}")
                 log.info("iteration %d of %d, loss %.6f, %.0f s left", iteration, iterations, loss, left)

@@ -1,60 +1,73 @@
-"""One run on one scan, from its pixels to its healed image and its scores."""
+"""One run on one scan: trained once without each fold's hidden pixels, stopped and scored by these."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scatterheal import fit, holdout, working
+from scatterheal import stopping
+from scatterheal.deviance import deviance
 from scatterheal.errors import ScanError
-from scatterheal.scale import Scale, from_unit, to_unit
+from scatterheal.exposure import Exposure
+from scatterheal.fit import Painting, fit
+from scatterheal.judge import judge
+from scatterheal.scale import to_unit
+from scatterheal.scene import Prepared, painted, prepare, taken
+from scatterheal.uncertainty import pool
+
+log = logging.getLogger(__name__)
+
+# The held-out score is smoothed over so many checks before its lowest is looked for.
+SMOOTH = 3
+# No variance is believed before this share of the iterations.
+WARM_UP = 0.1
+# How far a painting still moved: between the checks nearest to these shares of the iterations that it is of.
+MEMBERS = (0.5, 0.625, 0.75, 0.875, 1.0)
 
 
 class Inpainted(NamedTuple):
-    """What a run leaves behind, at the scan's own resolution."""
+    """What a run leaves behind."""
 
-    healed: NDArray
-    """The scan with its missing pixels taken from the network; type and valid values as in the scan."""
-    model: NDArray[np.float32]
-    """The network's own image, in the scan's unit."""
-    snapshots: dict[int, NDArray[np.float32]]
-    """The network's image after 0, k, 2k, ... iterations, at the working size."""
-    losses: NDArray[np.float32]
-    """The training loss of every iteration."""
+    models: NDArray[np.float32]
+    """(folds, height, width) or (folds, height, width, 3): the network's own image of each fold, in the scan's unit."""
+    spreads: NDArray[np.float32]
+    """(folds, height, width): the standard deviation of each image over the second half of its training."""
+    iterations: int
+    """The iteration that they are of."""
+    curve: dict[str, list[float]]
+    """iteration, loss and score of each check, of every fold: loss_0, score_0, ..."""
+    snapshots: dict[int, tuple[float, NDArray[np.float32]]]
+    """After 0, k, 2k, ... iterations: the mean score, and the first fold's image."""
     metrics: dict[str, Any]
-    """Scores; hidden_mse is the one to choose by."""
+    """From `judge`, and how it was stopped."""
+    taken: dict[str, Any]
+    """The hyperparameters that this scan could take."""
 
 
 def inpaint(
-    image: NDArray,
-    missing: NDArray[np.bool_],
-    hidden: NDArray[np.bool_],
+    scan: Exposure,
+    hidden: NDArray[np.uint8],
     hyperparameters: Mapping[str, Any],
     device: torch.device,
-    scale: Scale,
     truth: NDArray | None = None,
 ) -> Inpainted:
-    """Heal a scan with one set of hyperparameters, and score it on the hidden pixels.
+    """Train one network a fold, side by side, and score them on the pixels that they do not see.
 
     Parameters
     ----------
-    image : uint8 array (height, width, 3) or float32 array (height, width)
-        Colours of a figure, or counts or values.
-    missing : bool array (height, width)
-        The holes.
-    hidden : bool array (height, width)
-        Valid pixels that the training does not see.
+    scan : Exposure
+    hidden : uint8 array (folds, height, width)
+        Valid pixels that each fold's training does not see, from `scatterheal.holdout.hide`.
     hyperparameters : mapping
         Every field of `scatterheal.config.Fit` but device.
     device : torch.device
         Where to train.
-    scale : Scale
-        Which numbers of the image become 0 and 1.
-    truth : array like image, optional
+    truth : array like the scan's image, optional
         The scan without holes and noise, where it is known.
 
     Returns
@@ -64,62 +77,132 @@ def inpaint(
     Raises
     ------
     ScanError
-        max_side is so small that no known pixel is left.
+        A fold leaves no pixel to train on, or the first painting is not finite.
     """
-    size = working.working_size(missing.shape, hyperparameters["max_side"])
-    # What stands in missing pixels may be anything, also not a number: it must not reach its neighbours.
-    known_values = np.where(missing if image.ndim == 2 else missing[..., None], 0, image)
-    small = to_unit(working.shrink(known_values, size), scale)
-    known = ~working.shrink_missing(missing | hidden, size)
-    if not known.any():
-        raise ScanError(
-            f"fit.max_side: at {hyperparameters['max_side']} pixels every pixel touches a hole; use a larger one"
-        )
-    fitted = fit.fit(small, known, hyperparameters, device)
-
-    unit = to_unit(known_values, scale)
-    scores = {}
-    # In the order of the iterations: the last painting is the run's own.
-    for iteration, small_painting in fitted.snapshots.items():
-        painted = working.enlarge(small_painting, missing.shape)
-        scores[iteration] = holdout.score(painted, unit, ~(missing | hidden), hidden)
-    metrics = {
-        **scores[len(fitted.losses)]._asdict(),
-        "hidden_pixels": int(hidden.sum()),
-        "hidden_mse_after": {iteration: score.hidden_mse for iteration, score in scores.items()},
-    }
-    if truth is not None:
-        # A figure's truth says nothing where its colour is off the map.
-        squares = (painted - to_unit(truth, scale))[missing] ** 2
-        metrics["truth_mse"] = float(squares[np.isfinite(squares)].mean())
-    model = from_unit(painted, scale)
-    return Inpainted(
-        healed=overlay(image, missing, model),
-        model=model,
-        snapshots={iteration: from_unit(small, scale) for iteration, small in fitted.snapshots.items()},
-        losses=fitted.losses,
-        metrics=metrics,
+    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
+    folds = [_Fold(scan, hidden_of, {**chosen, "seed": chosen["seed"] + k}) for k, hidden_of in enumerate(hidden)]
+    every = 1 if chosen["stop"] == "variance" else chosen["check_every"]
+    variance = stopping.MovingVariance()
+    curve: dict[str, list[float]] = {"iteration": []}
+    cells: dict[int, list[NDArray[np.float32]]] = {}
+    running: dict[str, list[float]] = {"iteration": [], "variance": []}
+    for paintings in zip(*(fold.train(device, every) for fold in folds), strict=True):
+        iteration = paintings[0].iteration
+        if chosen["stop"] == "variance" and iteration > 0:
+            running["iteration"].append(iteration)
+            running["variance"].append(variance.update(paintings[0].cells.ravel()))
+        if iteration % chosen["check_every"] and iteration != chosen["iterations"]:
+            continue
+        curve["iteration"].append(iteration)
+        cells[iteration] = [painting.cells for painting in paintings]
+        for k, (fold, painting) in enumerate(zip(folds, paintings, strict=True)):
+            curve.setdefault(f"loss_{k}", []).append(float(painting.loss.mean()) if painting.loss.size else np.nan)
+            curve.setdefault(f"score_{k}", []).append(fold.score(painting.cells))
+        stop = _stop(chosen, curve, running, len(folds))
+        if not stop.falling:
+            break
+    iteration = min(cells, key=lambda checked: (abs(checked - stop.iteration), checked))
+    log.info("after %d of %d iterations: %s", iteration, max(cells), "stopped" if not stop.falling else "the end")
+    members = [[cells[checked][k] for checked in _members(cells, iteration)] for k in range(len(folds))]
+    models, spreads = zip(
+        *(_model_and_spread(of_fold, fold.prepared, scan) for of_fold, fold in zip(members, folds, strict=True)),
+        strict=True,
     )
+    mean_score = np.mean([curve[f"score_{k}"] for k in range(len(folds))], axis=0)
+    snapshots = {
+        checked: (float(score), painted(cells[checked][0], folds[0].prepared, scan))
+        for checked, score in zip(curve["iteration"], mean_score, strict=True)
+        if checked % chosen["snapshot_every"] == 0 or checked == iteration
+    }
+    metrics = {
+        **judge(scan, np.stack(models), hidden, truth),
+        "iterations": iteration,
+        "still_falling": bool(stop.falling and chosen["stop"] != "end"),
+        "cost": float(iteration * folds[0].prepared.scene.canvas.rows * folds[0].prepared.scene.canvas.columns)
+        * chosen["channels"] ** 2,
+    }
+    return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, chosen)
 
 
-def overlay(image: NDArray, missing: NDArray[np.bool_], model: NDArray[np.float32]) -> NDArray:
-    """The known pixels of the scan, bit by bit, and only the missing ones from the network.
+def refit(
+    scan: Exposure, hyperparameters: Mapping[str, Any], iterations: int, seed: int, device: torch.device
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Train on all valid pixels, for as many iterations as the hidden pixels told.
 
     Parameters
     ----------
-    image : uint8 array (height, width, 3) or float32 array (height, width)
-    missing : bool array (height, width)
-    model : float32 array like image
+    scan, hyperparameters, device
+        As for `inpaint`.
+    iterations, seed : int
 
-    Examples
-    --------
-    >>> model = np.float32([[[1, 1, 1], [2.6, 3, 300]]])
-    >>> overlay(np.uint8([[[7, 8, 9], [0, 0, 0]]]), np.array([[False, True]]), model).tolist()
-    [[[7, 8, 9], [3, 3, 255]]]
+    Returns
+    -------
+    model : float32 array like the scan's image
+        The network's own image, in the scan's unit.
+    spread : float32 array (height, width)
+        Its standard deviation over the second half of the training.
     """
-    healed = image.copy()
-    values = model[missing]
-    if image.dtype == np.uint8:
-        values = np.clip(np.round(values), 0, 255)
-    healed[missing] = values.astype(image.dtype)
-    return healed
+    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
+    chosen |= {"iterations": max(iterations, 1), "seed": seed}
+    prepared = prepare(scan, ~scan.missing, chosen)
+    paintings = {
+        painting.iteration: painting.cells for painting in fit(prepared.scene, chosen, device, chosen["check_every"])
+    }
+    members = [paintings[checked] for checked in _members(paintings, chosen["iterations"])]
+    return _model_and_spread(members, prepared, scan)
+
+
+def _members(paintings: Collection[int], iteration: int) -> list[int]:
+    """The checks of which a painting's spread is taken; the last is the painting itself."""
+    return sorted({min(paintings, key=lambda checked: abs(checked - share * iteration)) for share in MEMBERS})
+
+
+def _model_and_spread(
+    members: Sequence[NDArray[np.float32]], prepared: Prepared, scan: Exposure
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    images = [painted(cells, prepared, scan) for cells in members]
+    # Of a picture the spread of its brightness.
+    grey = np.stack([image if image.ndim == 2 else image.mean(axis=2) for image in images])
+    return images[-1], pool(grey)[1] if len(grey) > 1 else np.zeros_like(grey[0])
+
+
+class _Fold:
+    """One training, and the pixels that judge it."""
+
+    def __init__(self, scan: Exposure, hidden: NDArray[np.uint8], chosen: Mapping[str, Any]) -> None:
+        known = ~scan.missing & (hidden == 0)
+        if not known.any():
+            raise ScanError("mask: nothing is left to train on beside the hidden pixels; make it smaller")
+        self.chosen = chosen
+        self.prepared: Prepared = prepare(scan, known, chosen)
+        judged = hidden > 0
+        self.reads = self.prepared.whole[np.flatnonzero(judged)]
+        if chosen["loss"] == "mse":
+            self.values = to_unit(scan.image, scan.scale)[judged].reshape(judged.sum(), -1)
+        else:
+            self.values, self.flags = scan.image[judged], scan.flags[judged]
+            self.start = self.prepared.start[judged]
+
+    def train(self, device: torch.device, every: int) -> Iterator[Painting]:
+        return fit(self.prepared.scene, self.chosen, device, every)
+
+    def score(self, cells: NDArray[np.float32]) -> float:
+        """Mean deviance, or squared error, of the hidden pixels."""
+        seen = self.reads @ cells
+        if self.chosen["loss"] == "mse":
+            return float(((seen - self.values) ** 2).mean(dtype=np.float64))
+        return float(deviance(self.values, self.flags, np.exp(self.start + seen[:, 0])).mean())
+
+
+def _stop(
+    chosen: Mapping[str, Any], curve: Mapping[str, list[float]], running: Mapping[str, list[float]], folds: int
+) -> stopping.Stopping:
+    """Whether to go on, and which iteration is the one so far."""
+    last = curve["iteration"][-1]
+    if chosen["stop"] == "hidden":
+        of_folds = [curve[f"score_{k}"] for k in range(folds)]
+        return stopping.best_iteration(curve["iteration"], of_folds, chosen["patience"], SMOOTH)
+    if chosen["stop"] == "variance" and running["iteration"]:
+        start = WARM_UP * chosen["iterations"]
+        return stopping.first_valley(running["iteration"], running["variance"], chosen["patience"], start)
+    return stopping.Stopping(last, np.nan, True)

@@ -53,7 +53,7 @@ class Tile(NamedTuple):
     """The values of the other axes, one to a line."""
     rank: int
     """1 is the best."""
-    hidden_mse: float
+    score: float
     collapsed: bool
     image: Rgb
 
@@ -92,9 +92,13 @@ def labels(hyperparameters: Mapping[str, Any], axes: Sequence[str]) -> tuple[str
 
     Examples
     --------
-    >>> labels({"lr": 0.01, "param_noise": False, "seed": 0}, ["lr", "param_noise"])
+    >>> labels({"method": "dip", "lr": 0.01, "param_noise": False, "seed": 0}, ["lr", "param_noise"])
     ('lr 0.01', 'param_noise false')
+    >>> labels({"method": "telea"}, ["lr"])
+    ('other methods', 'telea')
     """
+    if hyperparameters["method"] != "dip":
+        return "other methods", hyperparameters["method"]
     spelt = {axis: f"{axis} {spelled(hyperparameters[axis])}" for axis in axes}
     return spelt.pop("lr", ""), "\n".join(spelt.values())
 
@@ -137,7 +141,7 @@ def mask_overlay(
     centre: tuple[float, float] | None,
     title: str,
 ) -> None:
-    """Draw the mask over the scan, one colour a reason, with the hidden blocks outlined.
+    """Draw the mask over the scan, one colour a reason, with the hidden regions of one fold outlined.
 
     Parameters
     ----------
@@ -163,7 +167,7 @@ def mask_overlay(
             blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(colour))
             patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
     if hidden is not None:
-        patches.append(Patch(fill=False, edgecolor="black", label=f"hidden to judge {hidden.mean():.1%}"))
+        patches.append(Patch(fill=False, edgecolor="black", label=f"hidden in the first fold {hidden.mean():.1%}"))
     # As many columns of the legend as the picture is wide.
     # Every pixel of the scan is at least one of the picture, since coordinates are read off here.
     long_side = float(np.clip(max(picture.shape[:2]) / DOTS_PER_INCH, 7, 20))
@@ -226,7 +230,7 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
     """One run: its image, and above it rank, score and settings."""
     _show(axes, tile.image)
     best = tile.rank == 1 and not tile.collapsed
-    score = "collapsed" if tile.collapsed else f"hidden MSE {tile.hidden_mse:.3g}"
+    score = "collapsed" if tile.collapsed else f"score {tile.score:.4g}"
     axes.set_title(
         f"#{tile.rank}  {score}\n{tile.settings}".rstrip(),
         fontsize=7.5,
@@ -245,7 +249,7 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     ----------
     path : Path
         The PNG to write.
-    snapshots : sequence of (iteration, hidden MSE, image)
+    snapshots : sequence of (iteration, score, image)
         In order.
     scan : uint8 array (height, width, 3)
         The scan with its holes, drawn first.
@@ -256,9 +260,9 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
     _show(panels[0], scan)
     panels[0].set_title("scan", fontsize=9)
-    for axes, (iteration, hidden_mse, image) in zip(panels[1:], snapshots, strict=True):
+    for axes, (iteration, score, image) in zip(panels[1:], snapshots, strict=True):
         _show(axes, image)
-        axes.set_title(f"iteration {iteration}\nhidden MSE {hidden_mse:.3g}", fontsize=9)
+        axes.set_title(f"iteration {iteration}\nscore {score:.4g}", fontsize=9)
     _save(figure, path)
 
 

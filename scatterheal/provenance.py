@@ -32,6 +32,8 @@ def record(
     geometry: Mapping[str, Any],
     run: Mapping[str, Any],
     metrics: Mapping[str, Any],
+    coverage: Sequence[Mapping[str, Any]],
+    beyond: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Collect the provenance of one healed scan.
 
@@ -54,7 +56,11 @@ def record(
     run : mapping
         Hyperparameters of the run that healed it.
     metrics : mapping
-        Its scores.
+        Its scores on the hidden pixels.
+    coverage : sequence of mappings
+        How many hidden counts lay within their intervals, from `scatterheal.uncertainty.coverage`.
+    beyond : bool array (height, width)
+        Where nothing tells how well a pixel is healed.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def record(
         Plain values, ready for JSON.
     """
     return {
-        "note": "Pixels with reasons > 0 are estimates of the network, not measurements.",
+        "note": "Pixels with reasons > 0 are estimates, not measurements.",
         "source": {
             "file": source.name,
             "sha256": _sha256(source),
@@ -79,6 +85,8 @@ def record(
         },
         "hyperparameters": dict(run),
         "metrics": dict(metrics),
+        "coverage": [dict(row) for row in coverage],
+        "not_validated_share": float(beyond.mean()),
         "versions": {
             "scatterheal": __version__,
             "python": platform.python_version(),

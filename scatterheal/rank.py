@@ -5,39 +5,86 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
 def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a run, the best first: by hidden mean squared error, collapsed runs last.
+    """One row a run, the best first: by held-out score, ties by cost, collapsed runs last.
 
-    This ranking is provisional: one set of hidden blocks, and the same one for the choice and the score.
+    A run ties with the best one where their difference, fold by fold, is not more than its standard error over the
+    folds: noise and brightness differ from fold to fold far more than the runs do, and are the same for all of
+    them. Among those that tie the cheapest is first; a method that is no network costs nothing.
 
     Parameters
     ----------
     runs : mapping
         The hyperparameters of each run.
     metrics : mapping
-        What `scatterheal.inpaint.inpaint` reported for it.
+        What `scatterheal.inpaint.inpaint`, or `scatterheal.inpaint.judge`, reported for it.
 
     Returns
     -------
     table : DataFrame
-        Columns rank (1 is the best), run, hidden_mse, known_mse, collapsed, truth_mse where the truth is
-        known, then the hyperparameters.
+        Columns rank (1 is the best), run, method, score (mean over the folds of deviance or squared error), score_error
+        (its standard error), behind (difference from the lowest score) and behind_error (its standard error over the
+        folds), tied (with the lowest), collapsed, what is told of counts (excess, relative, block_z), truth_error and
+        truth_mse where the truth is known, iterations, cost, then the hyperparameters.
 
     Examples
     --------
-    >>> scores = {"a": {"hidden_mse": 0.2, "known_mse": 0.1, "collapsed": False},
-    ...           "b": {"hidden_mse": 0.1, "known_mse": 0.3, "collapsed": True}}
-    >>> rank({"a": {"lr": 0.01}, "b": {"lr": 0.1}}, scores)[["rank", "run", "lr"]].values.tolist()
-    [[1, 'a', 0.01], [2, 'b', 0.1]]
+    >>> scores = {"a": {"scores": [0.5, 0.5], "score": 0.5, "score_error": 0.0, "collapsed": False},
+    ...           "b": {"scores": [0.25, 0.25], "score": 0.25, "score_error": 0.0, "collapsed": True}}
+    >>> runs = {"a": {"method": "dip", "lr": 0.01}, "b": {"method": "dip", "lr": 0.1}}
+    >>> rank(runs, scores)[["rank", "run", "lr", "behind"]].values.tolist()
+    [[1, 'a', 0.01, 0.0], [2, 'b', 0.1, -0.25]]
     """
-    kept = ("hidden_mse", "known_mse", "collapsed", "truth_mse")
-    rows = [
-        {"run": run, **{key: metrics[run][key] for key in kept if key in metrics[run]}, **hyperparameters}
-        for run, hyperparameters in runs.items()
-    ]
-    table = pd.DataFrame(rows).sort_values(["collapsed", "hidden_mse"], kind="stable", ignore_index=True)
+    sane = [run for run in runs if not metrics[run]["collapsed"]] or list(runs)
+    best = min(sane, key=lambda run: metrics[run]["score"])
+    rows = []
+    for run, hyperparameters in runs.items():
+        found = metrics[run]
+        behind = np.subtract(found["scores"], metrics[best]["scores"])
+        error = float(behind.std(ddof=1) / np.sqrt(behind.size)) if behind.size > 1 else 0.0
+        hidden = found.get("hidden", {})
+        rows.append(
+            {
+                "run": run,
+                "method": hyperparameters["method"],
+                "score": found["score"],
+                "score_error": found["score_error"],
+                "behind": float(behind.mean()),
+                "behind_error": error,
+                "tied": bool(run in sane and behind.mean() <= error),
+                "collapsed": found["collapsed"],
+                **{key: hidden[key] for key in ("excess", "block_z") if key in hidden},
+                **{key: found[key] for key in ("relative", "truth_error", "truth_mse", "iterations") if key in found},
+                "cost": found.get("cost", 0.0),
+                **{key: value for key, value in hyperparameters.items() if key not in ("method", "iterations")},
+            }
+        )
+    table = pd.DataFrame(rows)
+    # Of those that tie the cheapest; of the others the better.
+    table["among_tied"] = table.cost.where(table.tied, np.inf)
+    table = table.sort_values(["collapsed", "among_tied", "score"], kind="stable", ignore_index=True)
     table.insert(0, "rank", range(1, len(table) + 1))
-    return table
+    return table.drop(columns="among_tied")
+
+
+def chosen(ranking: pd.DataFrame, heal_with: str) -> str:
+    """The run that heals the scan: the first, or the first of the networks.
+
+    Parameters
+    ----------
+    ranking : DataFrame
+        From `rank`.
+    heal_with : {"best", "dip"}
+
+    Examples
+    --------
+    >>> ranking = pd.DataFrame({"run": ["telea", "lr-0.1"], "method": ["telea", "dip"]})
+    >>> chosen(ranking, "best"), chosen(ranking, "dip")
+    ('telea', 'lr-0.1')
+    """
+    of_kind = ranking if heal_with == "best" else ranking[ranking.method == "dip"]
+    return str(of_kind.run.iloc[0])

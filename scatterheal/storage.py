@@ -64,6 +64,23 @@ def read_tiff(path: Path) -> NDArray:
     return tifffile.imread(path)
 
 
+def write_pages(path: Path, pages: NDArray) -> None:
+    """Write several images of one size, (pages, height, width) or RGB (pages, height, width, 3), one to a page."""
+    import tifffile
+
+    with replacing(path) as part:
+        photometric = "rgb" if pages.ndim == 4 else "minisblack"
+        tifffile.imwrite(part, pages, photometric=photometric, compression="zlib")
+
+
+def read_pages(path: Path) -> NDArray:
+    """Read back what `write_pages` wrote, also of a single page."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        return np.stack([page.asarray() for page in file.pages])
+
+
 def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     """Write an 8-bit picture: (height, width) or (height, width, 3)."""
     with replacing(path) as part:

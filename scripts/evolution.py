@@ -5,16 +5,17 @@ from pathlib import Path
 import pandas as pd
 
 from scatterheal import logs, pictures, storage
+from scatterheal.rank import chosen
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-best = pd.read_csv(snakemake.input.ranking).run[0]
-chosen = snakemake.params.runs.index(best)
-after = storage.read_json(Path(snakemake.input.metrics[chosen]))["hidden_mse_after"]
-folder = Path(snakemake.input.snapshots[chosen])
+best = chosen(pd.read_csv(snakemake.input.ranking), "dip")
+number = snakemake.params.runs.index(best)
+after = storage.read_json(Path(snakemake.input.metrics[number]))["score_after"]
+folder = Path(snakemake.input.snapshots[number])
 snapshots = [
-    (int(iteration), hidden_mse, storage.read_png(folder / f"{int(iteration):06d}.png"))
-    for iteration, hidden_mse in after.items()
+    (int(iteration), score, storage.read_png(folder / f"{int(iteration):06d}.png"))
+    for iteration, score in after.items()
 ]
 scan = storage.read_png(Path(snakemake.input.picture))
 pictures.evolution(

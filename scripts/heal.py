@@ -1,31 +1,30 @@
-"""Give a scan the healed image of its best run, with where it comes from."""
+"""Give a scan its healed image in every format, with where it comes from and how sure it is."""
 
-import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from scatterheal import export, logs, prepare, provenance, scale, storage
+from scatterheal import export, exposure, logs, prepare, provenance, scale, storage
+from scatterheal.judge import overlay
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-ranking = pd.read_csv(snakemake.input.ranking)
-best = ranking.run[0]
-chosen = snakemake.params.runs.index(best)
-log.info("healed by %s", best)
-if ranking.collapsed[0]:
-    log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
+chosen = storage.read_json(Path(snakemake.input.chosen))["run"]
+number = snakemake.params.runs.index(chosen)
+log.info("healed by %s", chosen)
 
-reasons = storage.read_tiff(Path(snakemake.input.reasons))
+reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
+beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
 cropped, meaning, found, run, metrics = (
     storage.read_json(Path(file))
     for file in (
         snakemake.input.cropped,
         snakemake.input.meaning,
         snakemake.input.parts,
-        snakemake.input.run[chosen],
-        snakemake.input.metrics[chosen],
+        snakemake.input.run[number],
+        snakemake.input.metrics[number],
     )
 )
 geometry = prepare.with_found_centre(prepare.geometry_of(cropped, scan["poni"]), found["centre"])
@@ -39,15 +38,15 @@ record = provenance.record(
     geometry=geometry,
     run=run,
     metrics=metrics,
+    coverage=pd.read_csv(snakemake.input.coverage).to_dict("records"),
+    beyond=beyond,
 )
 
-for name in ("healed", "model"):
-    with storage.replacing(Path(snakemake.output[name])) as part:
-        shutil.copyfile(snakemake.input[name][chosen], part)
-healed, model = (storage.read_tiff(Path(snakemake.output[name])) for name in ("healed", "model"))
+healed = overlay(exposure.read(Path(snakemake.input.reasons).parent).image, reasons > 0, model)
+storage.write_tiff(Path(snakemake.output.healed), healed)
 if meaning["unit"] == "colours":
     # Formats of detector frames hold one number a pixel.
-    healed, model = scale.luminance(healed), scale.luminance(model.clip(0, 255).astype("uint8"))
+    healed, model = scale.luminance(healed), scale.luminance(model.clip(0, 255).astype(np.uint8))
 export.write_edf(Path(snakemake.output.edf), healed, record, geometry)
-export.write_hdf5(Path(snakemake.output.hdf5), healed, model, reasons, record, geometry)
+export.write_hdf5(Path(snakemake.output.hdf5), healed, model, sd, beyond, reasons, record, geometry)
 storage.write_json(Path(snakemake.output.provenance), record)

@@ -1,15 +1,18 @@
-"""Hide hole-shaped blocks of valid pixels, by which the runs are judged."""
+"""Hide hole-shaped regions of valid pixels, by which the runs are judged: another set in each fold."""
 
 from pathlib import Path
 
-from scatterheal import holdout, logs, masks, scale, storage
+from scatterheal import holdout, logs, scale, storage
+from scatterheal.exposure import centre_of
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 reasons = storage.read_tiff(Path(snakemake.input.reasons))
 unit = storage.read_json(Path(snakemake.input.meaning))["unit"]
+centre = centre_of(storage.read_json(Path(snakemake.input.parts)))
 grey = scale.grey_levels(storage.read_tiff(Path(snakemake.input.intensity)), unit)
-hidden = holdout.hide_blocks(reasons > 0, grey, reasons & masks.BEAMSTOP > 0)
-log.info("hidden: %d pixels, %.2f %% of the image", hidden.sum(), 100 * hidden.mean())
+hidden = holdout.hide(reasons, grey, centre, snakemake.params.folds)
+for fold, of_fold in enumerate(hidden):
+    log.info("fold %d hides %d pixels, %.1f %% of the image", fold, (of_fold > 0).sum(), 100 * (of_fold > 0).mean())
 
-storage.write_png(Path(snakemake.output.hidden), (hidden * 255).astype("uint8"))
+storage.write_pages(Path(snakemake.output.hidden), hidden)

@@ -1,13 +1,13 @@
-"""Train one run's network on the known pixels of one scan, and score it on the hidden ones."""
+"""Train one run's networks on the known pixels of one scan, one a fold, and score them on the hidden ones."""
 
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from scatterheal import fit, logs, pictures, storage
+from scatterheal import exposure, fit, logs, pictures, storage
 from scatterheal.inpaint import inpaint
-from scatterheal.scale import scale_of
+from scatterheal.judge import overlay
 
 hyperparameters = snakemake.params.hyperparameters
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -15,26 +15,22 @@ torch.set_num_threads(snakemake.threads)
 device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
 log.info(fit.describe_device(device))
 
-meaning = storage.read_json(Path(snakemake.input.meaning))
-intensity = storage.read_tiff(Path(snakemake.input.intensity))
-# A figure whose colours say nothing about intensity is fitted as a picture.
-image = storage.read_tiff(Path(snakemake.input.image)) if meaning["unit"] == "colours" else intensity
-missing = storage.read_tiff(Path(snakemake.input.reasons)) > 0
-hidden = storage.read_png(Path(snakemake.input.hidden)) > 0
+scan = exposure.read(Path(snakemake.input.hidden).parent)
+hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
+done = inpaint(scan, hidden, hyperparameters, device, truth)
+log.info("score of the hidden pixels: %.6f", done.metrics["score"])
 
-scale = scale_of(image, meaning["unit"], meaning.get("limits"), ~missing)
-done = inpaint(image, missing, hidden, hyperparameters, device, scale, truth)
-log.info("hidden pixels: mean squared error %.6f", done.metrics["hidden_mse"])
-
-storage.write_tiff(Path(snakemake.output.healed), done.healed)
-storage.write_tiff(Path(snakemake.output.model), done.model)
+storage.write_pages(Path(snakemake.output.models), done.models)
+storage.write_pages(Path(snakemake.output.spreads), done.spreads)
+storage.write_tiff(Path(snakemake.output.healed), overlay(scan.image, scan.missing, done.models.mean(axis=0)))
 folder = Path(snakemake.output.snapshots)
 folder.mkdir(parents=True, exist_ok=True)
-look = pictures.look_of(intensity, meaning)
-for iteration, snapshot in done.snapshots.items():
+meaning = storage.read_json(Path(snakemake.input.meaning))
+look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
+for iteration, (_, snapshot) in done.snapshots.items():
     storage.write_png(folder / f"{iteration:06d}.png", pictures.render(snapshot, look))
-curve = pd.DataFrame({"iteration": range(1, len(done.losses) + 1), "loss": done.losses})
-storage.write_csv(Path(snakemake.output.curve), curve)
-storage.write_json(Path(snakemake.output.run), hyperparameters)
-storage.write_json(Path(snakemake.output.metrics), done.metrics)
+storage.write_csv(Path(snakemake.output.curve), pd.DataFrame(done.curve))
+storage.write_json(Path(snakemake.output.run), {**hyperparameters, "taken": done.taken})
+metrics = {**done.metrics, "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()}}
+storage.write_json(Path(snakemake.output.metrics), metrics)

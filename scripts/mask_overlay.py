@@ -11,7 +11,7 @@ pictures.mask_overlay(
     Path(snakemake.output.overlay),
     storage.read_png(Path(snakemake.input.picture)),
     storage.read_tiff(Path(snakemake.input.reasons)),
-    storage.read_png(Path(snakemake.input.hidden)) > 0,
+    storage.read_pages(Path(snakemake.input.hidden))[0] > 0,
     None if centre.get("x") is None else (centre["x"], centre["y"]),
     snakemake.wildcards.scan,
 )

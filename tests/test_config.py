@@ -2,18 +2,20 @@
 
 import json
 import math
+from typing import get_args
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scatterheal import reference
+from scatterheal import baselines, reference
 from scatterheal.config import (
     PRESETS,
     ROOT,
     Fit,
     Mask,
+    Method,
     check_geometry,
     file_of,
     read_config,
@@ -90,7 +92,7 @@ def test_a_bad_scan_is_refused_in_one_line_with_file_key_and_remedy(scan_yaml, t
 def test_sections_left_empty_are_as_good_as_left_out(scan_yaml):
     scan = read_scan(scan_yaml("image: a.png\nkind: figure\nmask:\n  stripes:\n"))
     assert scan.mask == Mask()
-    assert read_config({"fit": None}).fit.lr == 0.01
+    assert read_config({"fit": None}).fit == read_config({}).fit
 
 
 def test_a_yaml_that_is_no_utf8_is_one_line(tmp_path):
@@ -156,7 +158,7 @@ def test_scan_names(tmp_path):
     ("raw", "words"),
     [
         ({"grids": {}}, "c.yaml: grids: unknown key; remove it, or use one of: scans, results, preset, grid, fit"),
-        ({"grid": {"lrr": [1]}}, "c.yaml: grid: input should be 'network', 'input', 'channels', 'lr'"),
+        ({"grid": {"lrr": [1]}}, "c.yaml: grid: input should be 'domain', 'loss', 'start', 'network', 'input', 'chann"),
         ({"grid": {"device": ["cpu"]}}, "c.yaml: grid: input should be"),
         ({"grid": {"lr": []}}, "c.yaml: grid: list should have at least 1 item"),
         ({"fit": {"lr": "fast"}}, "c.yaml: fit.lr: "),
@@ -166,6 +168,13 @@ def test_scan_names(tmp_path):
         ({"fit": {"lr": 0.1}, "grid": {"lr": [1]}}, "c.yaml: fit.lr: grid has an axis lr that overrides it; remove"),
         ({"scans": []}, "c.yaml: scans: "),
         ({"fit": {"seed": 10**23}}, "c.yaml: fit.seed: "),
+        ({"fit": {"angles": 100}}, "c.yaml: fit.angles: input should be a multiple of 32 (it is 100); expected: Polar"),
+        ({"fit": {"check_every": 30}}, "c.yaml: fit: snapshot_every must be a multiple of check_every"),
+        ({"folds": 0}, "c.yaml: folds: input should be greater than or equal to 1 (it is 0); expected: So many sets"),
+        ({"methods": []}, "c.yaml: methods: list should have at least 1 item"),
+        ({"methods": ["dip", "tela"]}, "c.yaml: methods.1: input should be 'dip', 'polar_smooth', 'pyfai', 'liu2017'"),
+        ({"methods": ["dip", "telea", "telea"]}, "c.yaml: methods names one twice"),
+        ({"methods": ["telea"], "heal_with": "dip"}, "c.yaml: heal_with: dip needs dip among the methods"),
     ],
 )
 def test_a_bad_configuration_is_refused(raw, words):
@@ -173,9 +182,19 @@ def test_a_bad_configuration_is_refused(raw, words):
 
 
 def test_a_fixed_value_takes_the_place_of_the_presets_axis():
-    runs = runs_of(read_config({"fit": {"lr": 0.02}}))
+    runs = runs_of(read_config({"preset": "paper", "fit": {"lr": 0.02}}))
     assert len(runs) == 8
     assert {run["lr"] for run in runs.values()} == {0.02}
+
+
+def test_every_method_is_a_run_of_its_own_and_the_grid_is_for_networks_alone():
+    grid = {"lr": [0.01, 0.1]}
+    runs = runs_of(read_config({"grid": grid, "methods": ["telea", "dip", "pyfai"]}))
+    assert list(runs) == ["lr-0.01", "lr-0.1", "telea", "pyfai"]
+    assert [run["method"] for run in runs.values()] == ["dip", "dip", "telea", "pyfai"]
+    # What the networks are told is nothing to them: another value must not compute them again.
+    assert runs["telea"] == {"method": "telea"}
+    assert list(runs_of(read_config({"grid": grid, "methods": ["telea"]}))) == ["telea"]
 
 
 def test_grid_values_are_checked_like_any_other():
@@ -185,8 +204,20 @@ def test_grid_values_are_checked_like_any_other():
     assert "the run lr-0.1 comes up twice" in refusal(runs_of, twice, "c.yaml")
 
 
-def test_the_paper_preset_is_the_grid_of_table_2():
+def test_every_method_can_be_computed():
+    assert set(get_args(Method)) - {"dip"} == set(baselines.METHODS)
+
+
+def test_the_default_is_the_polar_likelihood_beside_its_cartesian_twin():
     runs = runs_of(read_config({}))
+    assert list(runs) == ["domain-polar", "domain-cartesian"]
+    assert runs == runs_of(read_config({"preset": "scattering"}))
+    assert {run["loss"] for run in runs.values()} == {"poisson"}
+    assert {run["stop"] for run in runs.values()} == {"hidden"}
+
+
+def test_the_paper_preset_is_the_grid_of_table_2():
+    runs = runs_of(read_config({"preset": "paper"}))
     assert len(runs) == 40
     values = {key: sorted({run[key] for run in runs.values()}) for key in ("lr", "param_noise", "reg_noise_std")}
     assert values == {
@@ -196,9 +227,16 @@ def test_the_paper_preset_is_the_grid_of_table_2():
     }
     shared = {
         key: {run[key] for run in runs.values()}
-        for key in ("network", "input", "channels", "iterations", "snapshot_every", "max_side", "precision")
+        for key in (
+            *("domain", "loss", "network", "input", "channels", "average", "iterations", "stop", "snapshot_every"),
+            *("max_side", "precision"),
+        )
     }
     assert shared == {
+        "domain": {"cartesian"},
+        "loss": {"mse"},
+        "average": {0},
+        "stop": {"end"},
         "network": {"vase"},
         "input": {"meshgrid"},
         "channels": {128},
@@ -209,10 +247,11 @@ def test_the_paper_preset_is_the_grid_of_table_2():
     }
 
 
-def test_the_preset_names_every_hyperparameter_so_that_it_works_as_a_config_file_too():
-    preset = yaml.safe_load((PRESETS / "paper.yaml").read_text())
+@pytest.mark.parametrize("name", ["paper", "scattering"])
+def test_a_preset_names_every_hyperparameter_so_that_it_works_as_a_config_file_too(name):
+    preset = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
     assert sorted([*preset["fit"], *preset["grid"]]) == sorted(set(Fit.model_fields) - {"device"})
-    assert len(runs_of(read_config(preset))) == 40
+    assert runs_of(read_config(preset)) == runs_of(read_config({"preset": name}))
 
 
 AXES = {

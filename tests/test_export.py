@@ -36,6 +36,13 @@ RECORD = {
     "versions": {"scatterheal": "0.1.0"},
 }
 
+
+def write_hdf5(path, healed, model, reasons, record, header):
+    """With a standard deviation of 0.5 everywhere, and every missing pixel out of reach."""
+    sd, beyond = np.full(reasons.shape, 0.5, np.float32), reasons > 0
+    export.write_hdf5(path, healed, model, sd, beyond, reasons, record, header)
+
+
 FINITE = arrays(
     np.float32,
     st.tuples(st.integers(2, 9), st.integers(2, 9)),
@@ -72,7 +79,7 @@ def test_every_reason_has_its_bit_and_programs_reject_it():
 def test_every_bit_of_the_counts_comes_back(tmp_path_factory, healed):
     folder = tmp_path_factory.mktemp("export")
     export.write_edf(folder / "healed.edf", healed, RECORD, KNOWN)
-    export.write_hdf5(folder / "healed.h5", healed, healed, np.zeros(healed.shape, np.uint8), RECORD, KNOWN)
+    write_hdf5(folder / "healed.h5", healed, healed, np.zeros(healed.shape, np.uint8), RECORD, KNOWN)
     with fabio.open(str(folder / "healed.edf")) as edf, h5py.File(folder / "healed.h5") as file:
         backs = [edf.data, file["entry/data/healed"][()], file["entry/instrument/detector/data"][()]]
     for back in backs:
@@ -101,7 +108,7 @@ def test_pictures_and_broken_runs_are_refused(tmp_path, healed, says):
     with pytest.raises(ScanError, match=says):
         export.write_edf(tmp_path / "healed.edf", healed, RECORD, UNKNOWN)
     with pytest.raises(ScanError, match=says):
-        export.write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, RECORD, UNKNOWN)
+        write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, RECORD, UNKNOWN)
     assert not list(tmp_path.iterdir())
 
 
@@ -110,7 +117,7 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
     reasons = (healed > 12).astype(np.uint8)
     for name in ("first", "second"):
         export.write_edf(tmp_path / f"{name}.edf", healed, RECORD, KNOWN)
-        export.write_hdf5(tmp_path / f"{name}.h5", healed, healed, reasons, RECORD, KNOWN)
+        write_hdf5(tmp_path / f"{name}.h5", healed, healed, reasons, RECORD, KNOWN)
         time.sleep(1.1)  # HDF5's own time stamps, were there any, count seconds
     for suffix in ("edf", "h5"):
         assert (tmp_path / f"first.{suffix}").read_bytes() == (tmp_path / f"second.{suffix}").read_bytes()
@@ -120,13 +127,15 @@ def test_silx_shows_the_healed_image_first(tmp_path):
     healed, model = np.ones((3, 4), np.float32), np.full((3, 4), 2, np.float32)
     reasons = np.zeros((3, 4), np.uint8)
     reasons[1] = REASONS["gap"]
-    export.write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, KNOWN)
+    write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, KNOWN)
     with silx.io.open(str(tmp_path / "healed.h5")) as file:
         shown = nxdata.get_default(file)
         assert shown.is_valid
         assert shown.signal_dataset_name == "healed"
         assert shown.auxiliary_signals_dataset_names == ["model"]
         assert shown.interpretation == "image"
+        # NeXus: <signal>_errors is the standard deviation of the signal.
+        assert (shown.errors[()] == 0.5).all()
         assert shown.axes_names == ["y (pixel)", "x (pixel)"]
         assert [len(axis) for axis in shown.axes] == [3, 4]
         data = file["entry/data"]
@@ -134,6 +143,8 @@ def test_silx_shows_the_healed_image_first(tmp_path):
         named = data["reasons"].attrs
         assert dict(zip(named["flag_meanings"].split(), named["flag_masks"], strict=True)) == REASONS
         assert (data["pixel_mask"][()] == export.pixel_mask(reasons)).all()
+        assert (data["healed_errors"][()] == 0.5).all() and data["healed_errors"].attrs["units"] == "counts"
+        assert (data["beyond"][()] == [[0] * 4, [1] * 4, [0] * 4]).all()
     healed_again = fabio.open(f"{tmp_path}/healed.h5::/entry/data/healed")
     assert (healed_again.data == healed).all()
 
@@ -151,10 +162,13 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
         meaning={"unit": "counts", "how": "counts of the file"},
         geometry=KNOWN,
         run={"seed": 3},
-        metrics={"hidden_mse": 0.5},
+        metrics={"score": 0.5},
+        coverage=[{"side": 1, "within_68": 0.69}],
+        beyond=reasons > 0,
     )
+    assert (record["coverage"], record["not_validated_share"]) == ([{"side": 1, "within_68": 0.69}], 0.25)
     healed = np.ones((2, 2), np.float32)
-    export.write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, record, KNOWN)
+    write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, record, KNOWN)
     with h5py.File(tmp_path / "healed.h5") as file:
         detector = file["entry/instrument/detector"]
         scalars = {name: field for name, field in detector.items() if "units" in field.attrs and field.ndim == 0}
@@ -176,7 +190,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
 def test_what_the_header_does_not_hold_is_left_out(tmp_path):
     healed = np.ones((2, 2), np.float32)
     export.write_edf(tmp_path / "healed.edf", healed, RECORD, UNKNOWN)
-    export.write_hdf5(tmp_path / "healed.h5", healed, healed, np.zeros((2, 2), np.uint8), RECORD, UNKNOWN)
+    write_hdf5(tmp_path / "healed.h5", healed, healed, np.zeros((2, 2), np.uint8), RECORD, UNKNOWN)
     written = fabio.open(str(tmp_path / "healed.edf")).header
     assert not set(written) & {*export.EDF_KEYS.values(), "DetectorName", "Dummy"}
     with h5py.File(tmp_path / "healed.h5") as file:
@@ -215,7 +229,7 @@ def test_pyfai_integrates_the_files(tmp_path):
     healed = np.where(reasons > 0, model, measured)
     header = {**KNOWN, "pixel_size": (pixel, pixel), "beam_centre": centre}
     export.write_edf(tmp_path / "healed.edf", healed, RECORD, header)
-    export.write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, header)
+    write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, header)
 
     edf = fabio.open(str(tmp_path / "healed.edf"))
     spd = ("SampleDistance", "Center_1", "Center_2", "PSize_1", "PSize_2", "WaveLength")

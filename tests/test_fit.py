@@ -9,20 +9,28 @@ from torch import nn
 from torch.nn import functional as F
 
 from scatterheal import network
+from scatterheal.canvas import cartesian, polar, sampling
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
-from scatterheal.fit import choose_device, fit
+from scatterheal.fit import Scene, choose_device, fit
 
 CPU = torch.device("cpu")
 
 
 def hyperparameters(**changed):
-    return Fit(**{"iterations": 20, "snapshot_every": 10, **changed}).model_dump(exclude={"device"})
+    return Fit(**{"iterations": 20, **changed}).model_dump(exclude={"device"})
 
 
-def painted(fitted):
-    """What the network painted after its last iteration."""
-    return fitted.snapshots[len(fitted.losses)]
+def scene_of(image, valid):
+    """An image in 0..1 on a canvas of its own size."""
+    canvas = cartesian(valid.shape, None)
+    return Scene(canvas, sampling(canvas, valid), image[valid].reshape(valid.sum(), -1))
+
+
+def fitted(scene, every=10, **changed):
+    """Every loss of a training, and what the network painted at its end."""
+    paintings = list(fit(scene, hyperparameters(**changed), CPU, every))
+    return np.concatenate([painting.loss for painting in paintings]), paintings[-1].cells
 
 
 def scan(height=40, width=50, channels=3, seed=3):
@@ -33,12 +41,11 @@ def scan(height=40, width=50, channels=3, seed=3):
 
 
 def reference_vase_losses(image, valid, lr, reg_noise_std, param_noise, seed, iterations):
-    """The report's network and training, written out without any of our modules.
+    """The report's network and training, written out without any of our modules; the loss as a mean over known pixels.
 
     Weights are drawn in the order in which the package builds its layers, noise in the order of the
-    seven steps. The memory layout is the package's: Adam's first steps follow the sign of each
-    gradient, so that float32 rounding of another layout grows to 1e-3 within two iterations (in
-    float64 all layouts agree to 1e-9).
+    seven steps. The memory layout is the package's, and columns are padded before rows: Adam's first steps follow
+    the sign of each gradient, so that float32 rounding of another order grows to 1e-3 within two iterations.
     """
     torch.manual_seed(seed)
 
@@ -68,7 +75,8 @@ def reference_vase_losses(image, valid, lr, reg_noise_std, param_noise, seed, it
         (weight, bias), norms = layer
         pad = weight.shape[-1] // 2
         if pad:
-            x = F.pad(x, (pad, pad, pad, pad), mode="reflect")
+            x = F.pad(F.pad(x, (pad, pad, 0, 0), mode="reflect"), (0, 0, pad, pad), mode="reflect")
+            x = x.contiguous(memory_format=torch.channels_last)
         return F.leaky_relu(normalise(F.conv2d(x, weight, bias, stride), norms), 0.2)
 
     def forward(x, level=0):
@@ -102,7 +110,7 @@ def reference_vase_losses(image, valid, lr, reg_noise_std, param_noise, seed, it
                 noise = torch.randn(weight.shape, generator=random)
                 weight.data += noise * weight.data.std() / 50
         output = torch.sigmoid(F.conv2d(forward(fed), *last))[..., :height, :width]
-        loss = ((output * mask - target * mask) ** 2).mean()
+        loss = ((output * mask - target * mask) ** 2).sum() / (mask.sum() * image.shape[2])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -129,40 +137,45 @@ def _in_package_order(levels, last):
 @pytest.mark.parametrize("param_noise", [False, True])
 def test_loop_agrees_with_a_written_out_reference(param_noise):
     image, valid = scan()
-    chosen = hyperparameters(lr=0.01, reg_noise_std=0.03, param_noise=param_noise, seed=7)
     expected = reference_vase_losses(image, valid, 0.01, 0.03, param_noise, 7, 20)
-    assert fit(image, valid, chosen, CPU).losses == pytest.approx(expected, abs=1e-5)
+    losses, _ = fitted(scene_of(image, valid), lr=0.01, reg_noise_std=0.03, param_noise=param_noise, seed=7)
+    assert losses == pytest.approx(expected, abs=1e-5)
 
 
 def test_same_seed_same_bytes_and_another_seed_not():
-    image, valid = scan()
-    runs = [fit(image, valid, hyperparameters(channels=8, param_noise=True, seed=seed), CPU) for seed in (0, 0, 1)]
-    assert painted(runs[0]).tobytes() == painted(runs[1]).tobytes()
-    assert painted(runs[0]).tobytes() != painted(runs[2]).tobytes()
+    scene = scene_of(*scan())
+    runs = [fitted(scene, channels=8, param_noise=True, seed=seed)[1].tobytes() for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]
 
 
-def test_other_random_numbers_and_snapshots_change_nothing():
-    image, valid = scan()
-    first = fit(image, valid, hyperparameters(channels=8), CPU)
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_other_random_numbers_and_looking_on_change_nothing(average):
+    scene = scene_of(*scan())
+    losses, first = fitted(scene, channels=8, average=average)
     torch.manual_seed(99)
     torch.rand(5)
-    second = fit(image, valid, hyperparameters(channels=8, snapshot_every=3), CPU)
-    assert painted(first).tobytes() == painted(second).tobytes()
+    often, second = fitted(scene, every=3, channels=8, average=average)
+    assert losses.tobytes() == often.tobytes() and len(losses) == 20
+    assert first.tobytes() == second.tobytes()
+
+
+def test_paintings_come_before_the_first_every_k_and_after_the_last():
+    paintings = list(fit(scene_of(*scan()), hyperparameters(channels=8, iterations=7), CPU, every=3))
+    assert [(painting.iteration, len(painting.loss)) for painting in paintings] == [(0, 0), (3, 3), (6, 3), (7, 1)]
 
 
 @pytest.mark.parametrize("garbage", [0, 1e9, np.nan])
 def test_missing_pixels_have_no_influence(garbage):
     image, valid = scan()
     spoilt = np.where(valid[..., None], image, np.float32(garbage))
-    same = [fit(picture, valid, hyperparameters(channels=8, iterations=3), CPU) for picture in (image, spoilt)]
-    assert painted(same[0]).tobytes() == painted(same[1]).tobytes()
+    same = [fitted(scene_of(picture, valid), channels=8, iterations=3)[1] for picture in (image, spoilt)]
+    assert same[0].tobytes() == same[1].tobytes()
 
 
 def test_param_noise_and_input_noise_are_really_applied():
-    image, valid = scan()
+    scene = scene_of(*scan())
     changed = [{}, {"param_noise": True}, {"reg_noise_std": 0}, {"reg_noise_std": 0.3}]
-    losses = [fit(image, valid, hyperparameters(channels=8, iterations=2, **change), CPU).losses for change in changed]
-    first = {tuple(loss) for loss in losses}
+    first = {tuple(fitted(scene, channels=8, iterations=2, **change)[0]) for change in changed}
     assert len(first) == len(changed)
 
 
@@ -191,29 +204,74 @@ def test_networks_have_the_size_that_the_documentation_says(name, count):
 @pytest.mark.parametrize("shape", [(16, 16), (33, 70), (64, 32)])
 def test_every_network_paints_any_size(name, shape):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    chosen = hyperparameters(network=name, channels=8, iterations=2, snapshot_every=5)
-    fitted = fit(image, np.ones(shape, bool), chosen, CPU)
-    assert painted(fitted).shape == shape
-    assert (painted(fitted) > 0).all() and (painted(fitted) < 1).all()
-    assert list(fitted.snapshots) == [0, 2]
+    _, cells = fitted(scene_of(image, np.ones(shape, bool)), network=name, channels=8, iterations=2)
+    assert cells.shape == (shape[0] * shape[1], 1)
+    assert (cells > 0).all() and (cells < 1).all()
 
 
 def test_training_lowers_the_loss_and_learns_a_gradient_across_a_hole():
     image = np.linspace(0.2, 0.8, 48, dtype=np.float32) * np.ones((48, 1), np.float32)
     valid = np.ones((48, 48), bool)
     valid[20:26] = False
-    chosen = hyperparameters(channels=16, iterations=150, reg_noise_std=0)
-    fitted = fit(image, valid, chosen, CPU)
-    assert fitted.losses[-1] < 0.1 * fitted.losses[0]
-    assert np.abs(painted(fitted) - image)[20:26].mean() < 0.1
+    losses, cells = fitted(scene_of(image, valid), channels=16, iterations=150, reg_noise_std=0)
+    assert losses[-1] < 0.1 * losses[0]
+    assert np.abs(cells.reshape(48, 48) - image)[20:26].mean() < 0.1
+
+
+COUNTS = np.random.default_rng(0).poisson(9, (40, 40)).astype(np.float32)
+ROUND = polar((40, 40), (19, 21), radius_step=1, angles=32)
+
+
+def counted(**more):
+    """Counts of all but a gap, of which a polar canvas is to learn what differs from nine."""
+    valid = np.ones((40, 40), bool)
+    valid[12:16] = False
+    start = np.full((valid.sum(), 1), np.log(9), np.float32)
+    return Scene(ROUND, sampling(ROUND, valid), COUNTS[valid][:, None], start=start, **more)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "anscombe"])
+def test_a_training_on_counts_starts_from_what_is_expected(loss):
+    chosen = {"channels": 8, "loss": loss, "lr": 0.005, "reg_noise_std": 0, "input": "noise"}
+    first, *_, last = fit(counted(), hyperparameters(**chosen), CPU, every=5)
+    assert (first.cells == 0).all()
+    assert (last.cells != 0).all() and np.abs(last.cells).max() < 1
+    losses, _ = fitted(counted(), **chosen)
+    assert losses[-1] < losses[0]
+
+
+def test_what_a_network_is_fed_besides_changes_what_it_paints():
+    maps = np.random.default_rng(0).normal(0, 0.1, (2, ROUND.rows, ROUND.columns)).astype(np.float32)
+    chosen = {"channels": 8, "loss": "poisson", "iterations": 3, "input": "noise"}
+    each = [fitted(counted(maps=given), **chosen)[1].tobytes() for given in (None, maps, maps[:, ::-1].copy())]
+    assert len(set(each)) == 3
+
+
+def test_the_first_column_of_a_circle_follows_on_the_last():
+    """An input that is turned, by a multiple of what five halvings keep in step, turns what is painted."""
+    built = network.build("vase", 3, 1, channels=8, wraps=True)
+    still = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        turned, there = built(still.roll(32, dims=3)), built(still).roll(32, dims=3)
+    torch.testing.assert_close(turned, there, atol=1e-5, rtol=0)
+
+
+def test_the_average_forgets_the_first_paintings():
+    """After k iterations the weight of a new painting is 2 / (k + 1), and never less than 1 - average."""
+    scene = scene_of(*scan())
+    single = [painting.cells for painting in fit(scene, hyperparameters(channels=8, reg_noise_std=0), CPU, every=1)]
+    chosen = hyperparameters(channels=8, reg_noise_std=0, average=0.75, iterations=9)
+    *_, averaged = fit(scene, chosen, CPU, every=9)
+    # Without noise what iteration k paints is what the network of k - 1 paints.
+    expected = single[0]
+    for iteration in range(1, 10):
+        expected = expected + (single[iteration - 1] - expected) * max(0.25, 2 / (iteration + 1))
+    np.testing.assert_allclose(averaged.cells, expected, atol=1e-6)
 
 
 def test_bfloat16_paints_nearly_the_same():
-    image, valid = scan()
-    wide = [
-        fit(image, valid, hyperparameters(channels=16, iterations=1, precision=precision), CPU).losses[0]
-        for precision in ("float32", "bfloat16")
-    ]
+    scene = scene_of(*scan())
+    wide = [fitted(scene, channels=16, iterations=1, precision=each)[0][0] for each in ("float32", "bfloat16")]
     assert wide[0] == pytest.approx(wide[1], rel=0.02)
 
 

@@ -1,114 +1,139 @@
-"""Hidden blocks and scores."""
+"""Which pixels the folds hide."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import poisson
+from scipy import ndimage
 
-from scatterheal import holdout
+from scatterheal import holdout, masks
 from scatterheal.errors import ScanError
-from scatterheal.inpaint import overlay
-from scatterheal.rank import rank
+from scatterheal.prepare import prepare
+from scatterheal.scale import grey_levels
 
 
 @st.composite
 def scans(draw):
+    """A scan with any of gaps, stripes, a beamstop, a holder, a user's shape and bad pixels; and its centre."""
     height, width = draw(st.integers(60, 140)), draw(st.integers(60, 140))
-    missing = np.zeros((height, width), bool)
-    top, thick = draw(st.integers(5, 50)), draw(st.integers(1, 9))
-    missing[top : top + thick] = True
+    reasons = np.zeros((height, width), np.uint8)
     rows, columns = np.ogrid[:height, :width]
-    beamstop = (rows - height // 2) ** 2 + (columns - width // 2) ** 2 <= draw(st.integers(0, 8)) ** 2
-    grey = np.random.default_rng(draw(st.integers(0, 9))).uniform(0, 255, (height, width)).astype(np.float32)
-    return missing | beamstop, grey, beamstop
+    row, column = draw(st.integers(0, height)), draw(st.integers(0, width))
+    if draw(st.booleans()):
+        top = draw(st.integers(5, 50))
+        reasons[top : top + draw(st.integers(1, 9))] |= draw(st.sampled_from([holdout.GAP, holdout.STRIPE]))
+    if draw(st.booleans()):
+        reasons[(rows - row) ** 2 + (columns - column) ** 2 <= draw(st.integers(0, 8)) ** 2] |= holdout.BEAMSTOP
+    if draw(st.booleans()):
+        reasons[max(row - 2, 0) : row + 3, :column] |= holdout.HOLDER
+    if draw(st.booleans()):
+        reasons[50:57, 20:50] |= holdout.USER
+    random = np.random.default_rng(draw(st.integers(0, 9)))
+    reasons[random.random(reasons.shape) < draw(st.sampled_from([0, 0.0005]))] |= holdout.HOT_OR_DEAD
+    return (
+        reasons,
+        random.uniform(0, 255, reasons.shape).astype(np.float32),
+        draw(st.sampled_from([None, (column, row)])),
+    )
 
 
 @settings(max_examples=30, deadline=None)
 @given(scans(), st.integers(0, 5))
-def test_hidden_blocks_are_valid_seeded_and_hole_shaped(scan, seed):
-    missing, grey, beamstop = scan
-    hidden = holdout.hide_blocks(missing, grey, beamstop, seed)
-    assert not (hidden & missing).any()
-    # Six blocks of the widest kind at most: bars of a sixth of the shorter side, four times as long as wide.
-    assert 0 < hidden.sum() <= 6 * 4 * max(min(missing.shape) // 6, 3) ** 2
-    np.testing.assert_array_equal(hidden, holdout.hide_blocks(missing, grey, beamstop, seed))
-    assert holdout.gap_width(hidden) >= holdout.NARROWEST
-    beside = np.zeros_like(hidden)
-    for shift in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-        beside |= np.roll(hidden, shift, axis=(0, 1))
-    # Never beside a hole either: the network must bridge the whole width of the block.
-    assert not (beside & missing)[1:-1, 1:-1].any()
+def test_hidden_pixels_are_valid_apart_from_holes_and_seeded(scan, seed):
+    reasons, grey, centre = scan
+    hidden = holdout.hide(reasons, grey, centre, 3, seed)
+    assert hidden.dtype == np.uint8 and hidden.shape == (3, *reasons.shape)
+    beside = ndimage.maximum_filter(reasons > 0, 2 * holdout.MARGIN + 1)
+    assert not hidden[:, beside].any()
+    share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
+    assert (share > 0).all() and (share <= holdout.MOST).all()
+    copied = holdout.GAP | holdout.STRIPE | holdout.USER | holdout.HOLDER | holdout.BEAMSTOP
+    assert not (hidden & ~copied).any()
+    # The folds do not depend on how many of them are asked for.
+    np.testing.assert_array_equal(hidden[:2], holdout.hide(reasons, grey, centre, 2, seed))
+
+
+def test_the_bits_are_those_of_the_mask():
+    assert {name: getattr(holdout, name.upper()) for name in masks.REASONS} == masks.REASONS
+
+
+def pilatus(height=400, width=500):
+    reasons = np.zeros((height, width), np.uint8)
+    reasons[100:109] = reasons[200:209] = reasons[300:309] = holdout.GAP
+    reasons[:, 240:246] = holdout.GAP
+    rows, columns = np.ogrid[:height, :width]
+    reasons[146:155, :260] |= holdout.HOLDER
+    reasons[(rows - 150) ** 2 + (columns - 260) ** 2 <= 15**2] |= holdout.BEAMSTOP
+    return reasons
+
+
+def test_every_kind_of_hole_has_copies_of_its_own_shape():
+    reasons = pilatus()
+    hidden = holdout.hide(reasons, np.full(reasons.shape, 9, np.float32), (260, 150), 3)
+    for fold in hidden:
+        # Moved gaps are as wide, and as far apart, as the gaps.
+        rows = np.flatnonzero(((fold & holdout.GAP) > 0).mean(axis=1) > 0.7)
+        assert len(rows) > 9 >= len(set(rows % 100))
+        holder = np.argwhere(fold & holdout.HOLDER) - (150, 260)
+        # All of a turned holder lies in one direction from the centre.
+        far = holder[np.hypot(*holder.T) > 30]
+        angles = np.arctan2(*far.T)
+        assert abs(np.exp(1j * angles).mean()) > 0.98
+        stops, count = ndimage.label(fold & holdout.BEAMSTOP)
+        assert count == 2
+        assert all(len(range(*side.indices(999))) == 31 for box in ndimage.find_objects(stops) for side in box)
+    # What one fold hides the others hardly do.
+    assert ((hidden > 0).sum(axis=0) > 1).mean() < 0.02
+
+
+def test_bars_cut_the_brightest_arc():
+    reasons = pilatus()
+    rows, columns = np.ogrid[:400, :500]
+    arc = (abs(np.hypot(rows - 150, columns - 260) - 120) < 5) & (abs(columns - 260) < 80) & (rows > 150)
+    noise = np.random.default_rng(0).uniform(0, 30, arc.shape)
+    hidden = holdout.hide(reasons, np.where(arc, 200, noise).astype(np.float32), (260, 150), 3)
+    assert all((fold[arc] > 0).mean() > 0.05 for fold in hidden)
+
+
+@pytest.mark.parametrize("bit", [holdout.BEAMSTOP, holdout.HOLDER, holdout.OUTSIDE, holdout.HOT_OR_DEAD])
+def test_bars_stand_in_for_a_grid(bit):
+    reasons = np.zeros((120, 120), np.uint8)
+    reasons[50:56, 60:66] = bit
+    hidden = holdout.hide(reasons, np.ones((120, 120), np.float32), None, 2)
+    assert ((hidden & holdout.GAP) > 0).mean() > 0.02
+
+
+def test_a_mask_from_a_file_is_moved_as_it_is():
+    reasons = np.where(pilatus() > 0, holdout.USER, 0).astype(np.uint8)
+    hidden = holdout.hide(reasons, np.ones(reasons.shape, np.float32), None, 2)
+    assert set(np.unique(hidden)) == {0, holdout.USER} and ((hidden > 0).mean(axis=(1, 2)) > 0.03).all()
 
 
 def test_brighter_places_are_hidden_more_often():
-    missing = np.zeros((100, 200), bool)
-    missing[50:53] = True
+    reasons = np.zeros((100, 200), np.uint8)
+    reasons[50:54, 98:102] = holdout.BEAMSTOP
     grey = np.zeros((100, 200), np.float32)
     grey[:, 100:] = 200
-    share = [holdout.hide_blocks(missing, grey, missing & False, seed)[:, 100:].mean() for seed in range(5)]
-    both = [holdout.hide_blocks(missing, grey, missing & False, seed).mean() for seed in range(5)]
-    assert np.mean(share) / np.mean(both) > 1.7
+    copies = holdout.hide(reasons, grey, None, 5) & holdout.BEAMSTOP > 0
+    assert copies[:, :, 100:].sum() > 0.8 * copies.sum() > 0
 
 
 def test_a_mask_that_leaves_no_room_says_so():
-    missing = np.ones((50, 50), bool)
-    missing[::5] = False
+    reasons = np.full((50, 50), holdout.GAP)
+    reasons[::5] = 0
     with pytest.raises(ScanError, match="it leaves no place to hide a block of valid pixels"):
-        holdout.hide_blocks(missing, np.ones((50, 50), np.float32), missing & False)
+        holdout.hide(reasons, np.ones((50, 50), np.float32), None, 1)
 
 
-def test_a_constant_has_collapsed_and_a_fit_has_not():
-    image = np.random.default_rng(0).random((20, 20), dtype=np.float32)
-    known = np.ones((20, 20), bool)
-    known[:4] = False
-    constant = np.full_like(image, image[known].mean())
-    assert holdout.score(constant, image, known, ~known).collapsed
-    assert not holdout.score(0.5 * image + 0.5 * constant, image, known, ~known).collapsed
-    assert holdout.score(np.full_like(image, np.nan), image, known, ~known).collapsed
-
-
-def test_the_truth_of_a_scan_of_few_counts_has_not_collapsed():
-    expected = np.random.default_rng(0).uniform(0.2, 0.7, (200, 200))
-    image = np.log1p(np.random.default_rng(1).poisson(expected)).astype(np.float32)
-    # The best painting by this score: the expectation of log(1 + n).
-    painted = sum(poisson.pmf(n, expected) * np.log1p(n) for n in range(30)).astype(np.float32)
-    known = np.ones(image.shape, bool)
-    known[:20] = False
-    assert not holdout.score(painted, image, known, ~known).collapsed
-
-
-def test_the_score_is_the_hidden_pixels_alone():
-    image = np.zeros((4, 4), np.float32)
-    image[0] = [0, 1, 0, 1]
-    painted = image.copy()
-    painted[3] += 0.5
-    known = np.ones((4, 4), bool)
-    known[3] = False
-    score = holdout.score(painted, image, known, ~known)
-    assert (score.hidden_mse, score.known_mse) == (0.25, 0.0)
-
-
-def test_collapsed_runs_and_failed_numbers_rank_last():
-    metrics = {
-        "a": {"hidden_mse": 0.3, "known_mse": 0.1, "collapsed": False},
-        "b": {"hidden_mse": float("nan"), "known_mse": float("nan"), "collapsed": True},
-        "c": {"hidden_mse": 0.1, "known_mse": 0.9, "collapsed": True},
-        "d": {"hidden_mse": 0.2, "known_mse": 0.2, "collapsed": False},
-    }
-    table = rank({run: {"seed": 0} for run in metrics}, metrics)
-    assert table.run.tolist() == ["d", "a", "c", "b"]
-
-
-@given(st.integers(0, 2**32 - 1), st.booleans())
-def test_valid_pixels_leave_bit_identical(seed, figure):
-    random = np.random.default_rng(seed)
-    shape = (7, 9, 3) if figure else (7, 9)
-    raw = random.integers(0, 256, shape, dtype=np.uint8) if figure else random.random(shape, dtype=np.float32) * 1e6
-    missing = random.random((7, 9)) < 0.3
-    model = random.normal(100, 200, shape).astype(np.float32)
-    healed = overlay(raw, missing, model)
-    assert healed.dtype == raw.dtype
-    assert healed[~missing].tobytes() == raw[~missing].tobytes()
-    expected = np.clip(model[missing], 0, 255) if figure else model[missing]
-    np.testing.assert_allclose(healed[missing], expected, atol=0.5 if figure else 0)
+@pytest.mark.parametrize("name", ["buf1_00000", "MD2_MV_bulk_3"])
+def test_real_scans_lose_a_tenth_in_every_fold(real_scans, name):
+    scan = prepare(real_scans[name])
+    reasons = scan.reasons.reasons
+    grey = grey_levels(scan.intensity.values, scan.intensity.meaning["unit"])
+    hidden = holdout.hide(reasons, grey, scan.reasons.centre, 3)
+    share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
+    assert (share > 0.05).all() and (share < holdout.MOST).all()
+    copied = np.bitwise_or.reduce(reasons, axis=None) & (
+        holdout.GAP | holdout.STRIPE | holdout.BEAMSTOP | holdout.HOLDER
+    )
+    assert all(np.bitwise_or.reduce(fold, axis=None) == copied for fold in hidden)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from scatterheal import detectors, masks, working
+from scatterheal import detectors, masks
 from scatterheal.errors import ScanError
 from scatterheal.masks import (
     BEAMSTOP,
@@ -181,37 +180,6 @@ def test_enlarged_figures_do_not_count_their_rows_twice():
     grey = speckle(0.01, shape=(200, 300))
     grey[100:102] = 0
     assert find_stripes(grey) == find_stripes(np.kron(grey, np.ones((4, 1), np.float32))) == []
-
-
-MISSING = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
-
-
-@given(MISSING, st.integers(1, 24))
-def test_a_shrunk_mask_never_loses_a_missing_pixel(missing, max_side):
-    size = working.working_size(missing.shape, max_side)
-    small = working.shrink_missing(missing, size)
-    assert small.shape == size
-    # Damage at missing pixels must not reach any pixel that is called known.
-    clean = np.random.default_rng(0).random(missing.shape, dtype=np.float32)
-    spoilt = np.where(missing, np.float32(1e6), clean)
-    np.testing.assert_array_equal(working.shrink(clean, size)[~small], working.shrink(spoilt, size)[~small])
-
-
-@given(st.integers(1, 4000), st.integers(1, 4000), st.one_of(st.none(), st.integers(16, 3000)))
-def test_working_size(height, width, max_side):
-    rows, columns = working.working_size((height, width), max_side)
-    assert 1 <= rows <= height and 1 <= columns <= width
-    if max_side is None or max(height, width) <= max_side:
-        assert (rows, columns) == (height, width)
-    else:
-        assert max(rows, columns) == max_side
-
-
-@given(arrays(np.float32, (6, 8), elements=st.floats(0, 1, width=32)))
-def test_enlarging_keeps_the_range_and_a_constant(image):
-    large = working.enlarge(image, (30, 41))
-    assert large.shape == (30, 41)
-    assert image.min() - 1e-6 <= large.min() and large.max() <= image.max() + 1e-6
 
 
 def test_masks_multiply():

@@ -76,12 +76,12 @@ def behind(rule):
 
 def tracked():
     """What each rule gives to code(): its script's name and the modules."""
-    (readers,) = re.findall(r"^READERS = \((.*?)\)$", RULES["common.smk"], re.M)
+    names = re.findall(r"^([A-Z]+) = (\(\n.*?\n\)|\(.*?\))$", RULES["common.smk"], re.M | re.S)
+    known = {name: eval(modules) for name, modules in names}
     for text in RULES.values():
         for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.M | re.S):
             if call := re.search(r"\bcode=(code\(.*?\)),\n", body, re.S):
-                arguments = ast.parse(call[1].replace("*READERS", readers), mode="eval").body.args
-                script, *modules = (argument.value for argument in arguments)
+                script, *modules = eval(call[1], {"code": lambda *arguments: arguments, **known})
                 yield rule, script, set(modules)
 
 

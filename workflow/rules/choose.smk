@@ -1,4 +1,4 @@
-# From the scores of the runs to the healed image.
+# From the scores of the runs to the healed image, and how far to trust it.
 
 
 rule rank:
@@ -28,23 +28,99 @@ rule rank:
         "../../scripts/rank.py"
 
 
+rule refit:
+    input:
+        **EXPOSURE,
+        ranking=f"{RESULTS}/{{scan}}/ranking.csv",
+        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
+    output:
+        model=f"{RESULTS}/{{scan}}/model.tif",
+        spread=f"{RESULTS}/{{scan}}/spread.tif",
+        chosen=f"{RESULTS}/{{scan}}/chosen.json",
+    log:
+        f"{RESULTS}/logs/refit/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/refit/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1 if CONFIG.fit.device == "cuda" else 0,
+    params:
+        runs=RUNS,
+        heal_with=CONFIG.heal_with,
+        folds=CONFIG.folds,
+        code=code("refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty"),
+    script:
+        "../../scripts/refit.py"
+
+
+rule certainty:
+    input:
+        **EXPOSURE,
+        chosen=f"{RESULTS}/{{scan}}/chosen.json",
+        model=f"{RESULTS}/{{scan}}/model.tif",
+        spread=f"{RESULTS}/{{scan}}/spread.tif",
+        models=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/models.tif", run=RUNS),
+        spreads=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/spreads.tif", run=NETWORKS),
+    output:
+        sd=f"{RESULTS}/{{scan}}/sd.tif",
+        distance=f"{RESULTS}/{{scan}}/distance.tif",
+        beyond=f"{RESULTS}/{{scan}}/beyond.tif",
+        coverage=f"{RESULTS}/{{scan}}/coverage.csv",
+        calibration=report(
+            f"{RESULTS}/{{scan}}/calibration.png",
+            caption="../report/calibration.rst",
+            category="Certainty",
+            labels={"scan": "{scan}", "picture": "calibration"},
+        ),
+        certainty=report(
+            f"{RESULTS}/{{scan}}/certainty.png",
+            caption="../report/certainty.rst",
+            category="Certainty",
+            labels={"scan": "{scan}", "picture": "standard deviation"},
+        ),
+    log:
+        f"{RESULTS}/logs/certainty/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/certainty/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        runs=RUNS,
+        code=code("certainty", "uncertainty", "curves", "pictures", "exposure", "deviance", "poisson", "scale"),
+    script:
+        "../../scripts/certainty.py"
+
+
 rule heal:
     input:
         unpack(PONI),
         source=lambda wildcards: str(SCANS[wildcards.scan].image),
         linked=lambda wildcards: linked(SCANS[wildcards.scan].image),
         cropped=f"{RESULTS}/{{scan}}/crop.json",
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
         meaning=f"{RESULTS}/{{scan}}/intensity.json",
+        flags=f"{RESULTS}/{{scan}}/flags.tif",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         parts=f"{RESULTS}/{{scan}}/found.json",
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
-        healed=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/healed.tif", run=RUNS),
-        model=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/model.tif", run=RUNS),
+        chosen=f"{RESULTS}/{{scan}}/chosen.json",
+        model=f"{RESULTS}/{{scan}}/model.tif",
+        sd=f"{RESULTS}/{{scan}}/sd.tif",
+        beyond=f"{RESULTS}/{{scan}}/beyond.tif",
+        coverage=f"{RESULTS}/{{scan}}/coverage.csv",
         run=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/run.json", run=RUNS),
         metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
     output:
         healed=f"{RESULTS}/{{scan}}/healed.tif",
-        model=f"{RESULTS}/{{scan}}/model.tif",
         edf=f"{RESULTS}/{{scan}}/healed.edf",
         hdf5=f"{RESULTS}/{{scan}}/healed.h5",
         provenance=f"{RESULTS}/{{scan}}/provenance.json",
@@ -63,9 +139,56 @@ rule heal:
         # A file that is replaced by an older one is a new one: see content().
         poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
         runs=list(RUNS),
-        code=code("heal", "provenance", "export", "prepare", "geometry", "masks", "scale"),
+        code=code("heal", "provenance", "export", "prepare", "geometry", "masks", "scale", "exposure", "judge"),
     script:
         "../../scripts/heal.py"
+
+
+rule profiles:
+    input:
+        unpack(PONI),
+        unpack(TRUTH),
+        cropped=f"{RESULTS}/{{scan}}/crop.json",
+        image=f"{RESULTS}/{{scan}}/image.tif",
+        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
+        meaning=f"{RESULTS}/{{scan}}/intensity.json",
+        flags=f"{RESULTS}/{{scan}}/flags.tif",
+        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        parts=f"{RESULTS}/{{scan}}/found.json",
+        healed=f"{RESULTS}/{{scan}}/healed.tif",
+        sd=f"{RESULTS}/{{scan}}/sd.tif",
+    output:
+        radial=f"{RESULTS}/{{scan}}/radial.csv",
+        azimuthal=f"{RESULTS}/{{scan}}/azimuthal.csv",
+        orientation=f"{RESULTS}/{{scan}}/orientation.json",
+        radial_picture=report(
+            f"{RESULTS}/{{scan}}/radial.png",
+            caption="../report/radial.rst",
+            category="Physics",
+            labels={"scan": "{scan}", "picture": "I(q)"},
+        ),
+        azimuthal_picture=report(
+            f"{RESULTS}/{{scan}}/azimuthal.png",
+            caption="../report/azimuthal.rst",
+            category="Physics",
+            labels={"scan": "{scan}", "picture": "I(chi)"},
+        ),
+    log:
+        f"{RESULTS}/logs/profiles/{{scan}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/profiles/{{scan}}.tsv"
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scan=of_scan("poni"),
+        poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
+        code=code("profiles", "profiles", "curves", "pictures", "prepare", "geometry", "exposure", "scale"),
+    script:
+        "../../scripts/profiles.py"
 
 
 rule summary:
@@ -90,6 +213,7 @@ rule summary:
         runtime=10,
     params:
         scans=USED,
-        code=code("summary"),
+        heal_with=CONFIG.heal_with,
+        code=code("summary", "rank"),
     script:
         "../../scripts/summary.py"

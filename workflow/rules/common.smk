@@ -93,6 +93,12 @@ def check_scans():
 CROPPED_BY = {"kind", "crop", "data", "frame"}
 # The modules that read frames and mask files.
 READERS = ("frames", "headers", "hdf5")
+# The modules of a training, and those of the methods that are no network.
+TRAINING = (
+    *("scene", "fit", "network", "padding", "likelihood", "canvas", "rings", "polar_smooth", "polar_map"),
+    *("exposure", "deviance", "scale"),
+)
+METHODS = ("baselines", "liu2017", "polar_smooth", "polar_map")
 
 CONFIG_FILE = " + ".join(str(file) for file in workflow.configfiles)
 try:
@@ -106,10 +112,7 @@ try:
         REFUSED |= check_scans()
         for problem in REFUSED.values():
             logger.error(problem)
-        iterations = sorted({run["iterations"] for run in RUNS.values()})
-        logger.info(
-            f"scatterheal: {len(SCANS.keys() - REFUSED)} scans x {len(RUNS)} runs of {' or '.join(map(str, iterations))} iterations"
-        )
+        logger.info(f"scatterheal: {len(SCANS.keys() - REFUSED)} scans x {len(RUNS)} runs x {CONFIG.folds} folds")
 except ScanError as error:
     # One clear line a problem; a WorkflowError would add where in this file it was raised.
     logger.error(str(error))
@@ -119,6 +122,11 @@ except ScanError as error:
 USED = [name for name in SCANS if name not in REFUSED]
 FIGURES = [name for name in SCANS if SCANS[name].kind == "figure"]
 AXES = sorted(CONFIG.grid)
+NETWORKS = [run for run, chosen in RUNS.items() if chosen["method"] == "dip"]
+BASELINES = [run for run in RUNS if run not in NETWORKS]
+# What a script reads of a scan before it heals or judges it: scatterheal.exposure.read, and the hidden pixels.
+EXPOSURE = {name: f"{RESULTS}/{{scan}}/{name}.tif" for name in ("image", "intensity", "flags", "reasons", "hidden")}
+EXPOSURE |= {"meaning": f"{RESULTS}/{{scan}}/intensity.json", "parts": f"{RESULTS}/{{scan}}/found.json"}
 
 
 def of_scan(*keys):

@@ -1,17 +1,14 @@
-# The training: one job for each scan and each run.
+# Every run, trained or computed once without each fold's hidden pixels, and scored on these.
 
 
 rule inpaint:
     input:
         unpack(TRUTH),
-        image=f"{RESULTS}/{{scan}}/image.tif",
-        intensity=f"{RESULTS}/{{scan}}/intensity.tif",
-        meaning=f"{RESULTS}/{{scan}}/intensity.json",
-        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
-        hidden=f"{RESULTS}/{{scan}}/hidden.png",
+        **EXPOSURE,
     output:
         healed=f"{RESULTS}/{{scan}}/runs/{{run}}/healed.tif",
-        model=f"{RESULTS}/{{scan}}/runs/{{run}}/model.tif",
+        models=f"{RESULTS}/{{scan}}/runs/{{run}}/models.tif",
+        spreads=f"{RESULTS}/{{scan}}/runs/{{run}}/spreads.tif",
         run=f"{RESULTS}/{{scan}}/runs/{{run}}/run.json",
         metrics=f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json",
         curve=f"{RESULTS}/{{scan}}/runs/{{run}}/curve.csv",
@@ -20,6 +17,8 @@ rule inpaint:
         f"{RESULTS}/logs/inpaint/{{scan}}/{{run}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/inpaint/{{scan}}/{{run}}.tsv"
+    wildcard_constraints:
+        run="|".join(map(re.escape, NETWORKS)) or "(?!)",
     conda:
         "../../envs/scatterheal.yaml"
     # Trainings side by side beat threads within one; --set-threads inpaint=4 for a few large ones.
@@ -32,6 +31,34 @@ rule inpaint:
     params:
         hyperparameters=lambda wildcards: RUNS[wildcards.run],
         # Not pictures: a new colour map must not train anything, so that snapshots keep the one they have.
-        code=code("inpaint", "inpaint", "fit", "network", "scale", "working", "holdout"),
+        code=code("inpaint", "inpaint", *TRAINING, "judge", "scores", "stopping", "holdout", "uncertainty"),
     script:
         "../../scripts/inpaint.py"
+
+
+rule baseline:
+    input:
+        unpack(TRUTH),
+        **EXPOSURE,
+    output:
+        healed=f"{RESULTS}/{{scan}}/runs/{{run}}/healed.tif",
+        models=f"{RESULTS}/{{scan}}/runs/{{run}}/models.tif",
+        run=f"{RESULTS}/{{scan}}/runs/{{run}}/run.json",
+        metrics=f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json",
+    log:
+        f"{RESULTS}/logs/baseline/{{scan}}/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/baseline/{{scan}}/{{run}}.tsv"
+    wildcard_constraints:
+        run="|".join(map(re.escape, BASELINES)) or "(?!)",
+    conda:
+        "../../envs/scatterheal.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=60,
+    params:
+        hyperparameters=lambda wildcards: RUNS[wildcards.run],
+        code=code("baseline", *METHODS, "judge", "scores", "deviance", "holdout", "exposure", "scale"),
+    script:
+        "../../scripts/baseline.py"

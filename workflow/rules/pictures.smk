@@ -69,7 +69,7 @@ rule mask_overlay:
         picture=f"{RESULTS}/{{scan}}/cropped.png",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         parts=f"{RESULTS}/{{scan}}/found.json",
-        hidden=f"{RESULTS}/{{scan}}/hidden.png",
+        hidden=f"{RESULTS}/{{scan}}/hidden.tif",
     output:
         overlay=report(
             f"{RESULTS}/{{scan}}/mask_overlay.png",
@@ -128,8 +128,8 @@ rule evolution:
     input:
         picture=f"{RESULTS}/{{scan}}/cropped.png",
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
-        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
-        snapshots=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/snapshots", run=RUNS),
+        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=NETWORKS),
+        snapshots=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/snapshots", run=NETWORKS),
     output:
         strip=report(
             f"{RESULTS}/{{scan}}/evolution.png",
@@ -148,8 +148,8 @@ rule evolution:
         mem_mb=2000,
         runtime=10,
     params:
-        runs=list(RUNS),
-        code=code("evolution", "pictures"),
+        runs=NETWORKS,
+        code=code("evolution", "pictures", "rank"),
     script:
         "../../scripts/evolution.py"
 

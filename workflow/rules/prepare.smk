@@ -162,8 +162,9 @@ rule holdout:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
         meaning=f"{RESULTS}/{{scan}}/intensity.json",
+        parts=f"{RESULTS}/{{scan}}/found.json",
     output:
-        hidden=f"{RESULTS}/{{scan}}/hidden.png",
+        hidden=f"{RESULTS}/{{scan}}/hidden.tif",
     log:
         f"{RESULTS}/logs/holdout/{{scan}}.log",
     benchmark:
@@ -175,6 +176,7 @@ rule holdout:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("holdout", "holdout", "masks", "scale"),
+        folds=CONFIG.folds,
+        code=code("holdout", "holdout", "exposure", "scale"),
     script:
         "../../scripts/holdout.py"

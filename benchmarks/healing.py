@@ -1,0 +1,162 @@
+"""What heals best: every method on the same hidden pixels of real and simulated scans.
+
+python benchmarks/healing.py [SCAN ...] [--methods METHOD ...] [--write FOLDER]
+
+SCAN is HDPE_85_low, buf1_00000 (beside the repository; the real scans are never committed), or one of the six simulated
+scans of scatterheal/simulate.py; without one all of them are healed. What a method is judged by is hidden from all of
+it: the network chooses its run and its iteration on folds of the remaining pixels, as the pipeline does, and is then
+fitted again to all of these.
+"""
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pyFAI.detectors import detector_factory
+
+from scatterheal import baselines, holdout, scale, simulate, storage
+from scatterheal.config import ROOT, read_config, read_scan, runs_of
+from scatterheal.exposure import Exposure, centre_of
+from scatterheal.fit import choose_device
+from scatterheal.inpaint import inpaint, refit
+from scatterheal.judge import judge
+from scatterheal.masks import GAP, USER
+from scatterheal.prepare import prepare
+from scatterheal.rank import chosen, rank
+
+REAL = ("HDPE_85_low", "buf1_00000")
+# The two offsets (rows, columns) of the module grid that hides pixels of the real frames.
+OFFSETS = ((-90, -150), (60, 110))
+FOLDS = 2
+
+
+@dataclasses.dataclass
+class Case:
+    """A scan, what judges a method on it, and what it may use to judge itself."""
+
+    exposure: Exposure
+    """With the judging pixels missing."""
+    truth: NDArray | None
+    """True rate, of simulated scans."""
+    hidden: NDArray[np.uint8]
+    """(1, height, width): the pixels that judge."""
+    folds: NDArray[np.uint8]
+    """(folds, height, width): those by which a network may choose."""
+
+
+def moved(gaps: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]:
+    """The module grid at another place; what leaves the detector is gone."""
+    out = np.zeros_like(gaps)
+    height, width = gaps.shape
+    to, origin = (
+        (slice(max(r, 0), height + min(r, 0)), slice(max(c, 0), width + min(c, 0)))
+        for r, c in ((rows, columns), (-rows, -columns))
+    )
+    out[to] = gaps[origin]
+    return out
+
+
+def real(name: str) -> Case:
+    """A real frame with the careful mask of tests/scans; of HDPE_85_low the 860 x 860 pixels round the beam."""
+    yaml = ROOT / "tests" / "scans" / {"HDPE_85_low": "HDPE_85_low_frame.yaml", "buf1_00000": "buf1_00000.yaml"}[name]
+    prepared = prepare(read_scan(yaml))
+    counts, reasons, flags = prepared.intensity.values, prepared.reasons.reasons, prepared.intensity.flags
+    centre = centre_of(prepared.reasons.found)
+    gaps = detector_factory("Pilatus2M" if name == "HDPE_85_low" else "Pilatus1M").mask > 0
+    hidden = (moved(gaps, *OFFSETS[0]) | moved(gaps, *OFFSETS[1])) & (reasons == 0)
+    judged = hidden
+    if name == "HDPE_85_low":
+        rows, columns = np.indices(counts.shape)
+        radius = np.hypot(columns - centre[0], rows - centre[1])
+        box = (rows >= 650) & (rows < 712) & (columns < 725)
+        # Hidden from the fit, and judged where no holder is near and the whole circle is in the crop.
+        judged = hidden & (radius > 34) & (radius < 425) & ~box
+        part = np.s_[262:1122, 286:1146]
+        counts, reasons, flags, hidden, judged = (a[part] for a in (counts, reasons, flags, hidden, judged))
+        centre = (centre[0] - 286, centre[1] - 262)
+    return case(counts, flags, reasons, hidden, judged, centre, None)
+
+
+def simulated(name: str) -> Case:
+    """A simulated frame; what judges is the last of the pipeline's own folds."""
+    scan = simulate.simulated(name)
+    counts = scan.counts.astype(np.float32)
+    grey = scale.grey_levels(np.where(scan.reasons == 0, counts, np.nan), "counts")
+    hidden = holdout.hide(scan.reasons, grey, scan.centre, FOLDS + 1)[-1] > 0
+    return case(counts, np.zeros(counts.shape, np.uint8), scan.reasons, hidden, hidden, scan.centre, scan.rate)
+
+
+def case(counts, flags, reasons, hidden, judged, centre, truth) -> Case:
+    """Take the hidden pixels away, and hide others for the choice."""
+    without = reasons | np.where(hidden, USER, 0).astype(np.uint8)
+    grey = scale.grey_levels(np.where(without == 0, counts, np.nan), "counts")
+    folds = holdout.hide(without, grey, centre, FOLDS)
+    missing = without > 0
+    known = scale.scale_of(counts, "counts", valid=~missing)
+    return Case(Exposure(counts, flags, missing, centre, known), truth, np.where(judged, GAP, 0)[None], folds)
+
+
+def network(found: Case, runs: dict, device: torch.device) -> tuple[NDArray, str]:
+    """What the pipeline's network says: the best run of the grid, fitted again to all that is known."""
+    metrics = {run: inpaint(found.exposure, found.folds, h, device).metrics for run, h in runs.items()}
+    best = chosen(rank(runs, metrics), "dip")
+    seed = runs[best]["seed"] + FOLDS
+    return refit(found.exposure, runs[best], metrics[best]["iterations"], seed, device)[0], (
+        f"{best}, {metrics[best]['iterations']} iterations"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scans", nargs="*", default=[*REAL, *simulate.SCENES], metavar="SCAN")
+    parser.add_argument("--methods", nargs="*", default=["dip", *baselines.METHODS], metavar="METHOD")
+    parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="what each method says, as TIFF")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    raw = {}
+    if asked.config:
+        import yaml
+
+        raw = yaml.safe_load(asked.config.read_text())
+    runs = {run: h for run, h in runs_of(read_config(raw)).items() if h["method"] == "dip"}
+    for name in asked.scans:
+        found = real(name) if name in REAL else simulated(name)
+        print(f"\n{name}: {(found.hidden > 0).sum()} hidden pixels judge\n", flush=True)
+        print(
+            "| method | deviance | floor | hidden over known ratio | block z | robust | median relative error, % ",
+            end="",
+        )
+        print("| 90th percentile, % | s | |\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
+        for method in asked.methods:
+            start, how = time.monotonic(), ""
+            known = ~found.exposure.missing
+            if method == "dip":
+                model, how = network(found, runs, choose_device("auto"))
+            else:
+                model = baselines.heal(method, found.exposure.image, known, found.exposure.centre)
+            seconds = time.monotonic() - start
+            # What judges is valid, and not among the pixels that any method went by.
+            whole = found.exposure._replace(missing=found.exposure.missing & (found.hidden[0] == 0))
+            scores = judge(whole, model[None], found.hidden)
+            hidden, errors = scores["hidden"], ("", "")
+            if found.truth is not None:
+                off = 100 * np.abs(model / found.truth - 1)[found.hidden[0] > 0]
+                errors = tuple(f"{value:.3f}" for value in (np.median(off), np.percentile(off, 90)))
+            relative = "" if scores["relative"] is None else f"{scores['relative']:.4f}"
+            print(
+                f"| {method} | {hidden['deviance']:.4f} | {hidden['floor']:.4f} | {relative} | {hidden['block_z']:.3f} "
+                f"| {hidden['block_z_robust']:.3f} | {errors[0]} | {errors[1]} | {seconds:.0f} | {how} |",
+                flush=True,
+            )
+            if asked.write:
+                asked.write.mkdir(parents=True, exist_ok=True)
+                storage.write_tiff(asked.write / f"{name}_{method}.tif", model.astype(np.float32))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""From a scan to what a network is fitted to: its canvas, what it starts from, what it is fed, and S."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scatterheal import canvas, rings
+from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, censoring
+from scatterheal.exposure import Exposure
+from scatterheal.fit import Scene
+from scatterheal.polar_smooth import choose_kernels, polar_smooth
+from scatterheal.scale import from_unit, to_unit
+
+# Standard deviation of the counterparts as they are fed; that of a noise input is 0.029.
+COUNTERPARTS = 0.1
+# The radial profile from which a painting starts has a row for so many pixels of the scan.
+PROFILE_STEP = 0.5
+
+
+class Prepared(NamedTuple):
+    """A scene, and what is needed to turn its paintings into images."""
+
+    scene: Scene
+    whole: sparse.csr_array
+    """S at all pixels of the scan."""
+    start: NDArray[np.float32] | None
+    """(height, width): the logarithm of the expected rate at all pixels."""
+
+
+def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", "colours"], centred: bool) -> dict:
+    """The hyperparameters that a scan can take: without counts no likelihood of them, without a centre no rings.
+
+    Parameters
+    ----------
+    hyperparameters : mapping
+        The fields of `scatterheal.config.Fit`.
+    unit : {"counts", "values", "colours"}
+        Of the scan.
+    centred : bool
+        Whether its beam centre is known.
+
+    Examples
+    --------
+    >>> asked = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "counterparts"}
+    >>> taken(asked, "colours", centred=True)
+    {'domain': 'polar', 'loss': 'mse', 'start': 'level', 'input': 'noise'}
+    """
+    chosen = dict(hyperparameters)
+    if unit != "counts":
+        chosen["loss"] = "mse"
+    if not centred:
+        chosen["domain"] = "cartesian"
+    if not centred or chosen["loss"] == "mse":
+        chosen["start"] = "level"
+    if chosen["input"] == "counterparts" and (chosen["domain"] != "polar" or chosen["loss"] == "mse"):
+        chosen["input"] = "noise"
+    return chosen
+
+
+def prepare(scan: Exposure, known: NDArray[np.bool_], hyperparameters: Mapping[str, Any]) -> Prepared:
+    """Make a scene of the pixels that a training may see.
+
+    Parameters
+    ----------
+    scan : Exposure
+    known : bool array (height, width)
+        Those pixels.
+    hyperparameters : mapping
+        domain, loss, start, input, max_side, radius_step, angles, as `taken` gives them.
+
+    Returns
+    -------
+    Prepared
+    """
+    chosen, shape = hyperparameters, known.shape
+    if chosen["domain"] == "polar":
+        grid = canvas.polar(shape, scan.centre, chosen["radius_step"], chosen["angles"])
+    else:
+        grid = canvas.cartesian(shape, chosen["max_side"])
+    whole = canvas.sampling(grid, np.ones(shape, bool))
+    reads = whole[np.flatnonzero(known)]
+    if chosen["loss"] == "mse":
+        values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
+        return Prepared(Scene(grid, reads, values), whole, None)
+    counts, flags = scan.image[known], scan.flags[known]
+    limits = censoring(counts, flags)
+    start = _start(scan, known, chosen["start"])
+    maps = None
+    if chosen["input"] == "counterparts" and grid.wraps:
+        maps = COUNTERPARTS * rings.counterparts(grid, reads, counts)
+    scene = Scene(
+        grid,
+        reads,
+        counts[:, None],
+        at_most=flags & CLIPPED_LOW > 0 if limits.low >= 0 else None,
+        at_least=flags & CLIPPED_HIGH > 0 if np.isfinite(limits.high) else None,
+        most=int(limits.low),
+        start=start[known][:, None],
+        maps=maps,
+    )
+    return Prepared(scene, whole, start)
+
+
+def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> NDArray[np.float32]:
+    """What a painting on the canvas says of every pixel of the scan, in the scan's own numbers.
+
+    Parameters
+    ----------
+    cells : float32 array (cells, channels)
+        From `scatterheal.fit.fit`.
+    prepared : Prepared
+    scan : Exposure
+
+    Returns
+    -------
+    image : float32 array (height, width) or (height, width, 3)
+    """
+    values = prepared.whole @ cells
+    if prepared.start is not None:
+        return np.exp(values.reshape(scan.missing.shape) + prepared.start)
+    return from_unit(values.reshape(scan.image.shape), scan.scale)
+
+
+def _start(scan: Exposure, known: NDArray[np.bool_], how: str) -> NDArray[np.float32]:
+    """The logarithm of the rate that is expected before any training, (height, width)."""
+    counts = scan.image[known]
+    if how == "level":
+        return np.full(known.shape, np.log(max(counts.mean(), rings.LEAST_RATE)), np.float32)
+    if how == "smooth":
+        rate = polar_smooth(scan.image, known, scan.centre, *choose_kernels(scan.image, known, scan.centre))
+        return np.log(np.maximum(rate, rings.LEAST_RATE))
+    profile = canvas.polar(known.shape, scan.centre, PROFILE_STEP, angles=2)
+    reads = canvas.sampling(profile, np.ones(known.shape, bool))
+    of_radius = rings.radial_start(profile, reads[np.flatnonzero(known)], counts)
+    return (reads @ of_radius.ravel()).reshape(known.shape).astype(np.float32)

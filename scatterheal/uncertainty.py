@@ -1,0 +1,537 @@
+"""How sure a healed pixel is: an ensemble's spread, calibrated on pixels that were counted and hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize, special
+
+from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, LOWEST_RATE, censoring, residuals
+from scatterheal.errors import ScanError
+from scatterheal.poisson import block_sums
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Image = NDArray[np.float64]
+Where = NDArray[np.bool_]
+Unit = Literal["counts", "values"]
+
+# A few members scatter by chance; the mean square of their spread over this many pixels (Gaussian sd) does less.
+POOLED = 2.0
+# Sides of the square blocks whose sums are judged, and the share of their pixels that must be hidden.
+BLOCKS = (5, 15)
+SHARE = 0.27
+# Share of a normal distribution within 1 and 1.96 standard deviations.
+LEVELS = (0.68, 0.95)
+# Pixels of a figure may be copies of their neighbours, but not of those so many pixels away. Pixels are taken as
+# independent where the squares of their differences have this share of what those of independent ones have.
+FARTHEST_COPY, INDEPENDENT = 4, 0.9
+# What a pixel tells that is clipped almost surely, as a share of what it told otherwise: not quite nothing.
+LEAST_TOLD = 1e-3
+# Radius (Gaussian sd), pixels, of a neighbourhood whose mean rate hardly knows the error of one pixel's.
+NEIGHBOURHOOD = 10.0
+# Fewer triplets of hidden pixels calibrate nothing.
+FEWEST = 50
+
+
+class Fold(NamedTuple):
+    """What fits that did not see some pixels say about them."""
+
+    rate: NDArray[np.float32]
+    """(height, width): the ensemble's mean."""
+    spread: NDArray[np.float32]
+    """(height, width): how far its members are apart."""
+    hidden: Where
+    """(height, width): the valid pixels that none of them saw."""
+
+
+class Calibration(NamedTuple):
+    """From an ensemble's spread to a standard deviation: sd^2 = (spread_factor spread)^2 + (rate_factor rate)^2."""
+
+    spread_factor: float
+    rate_factor: float
+    lag: int
+    """So many pixels apart, noise is independent: 1 in a detector, more in a figure that repeats its pixels."""
+    copies: float
+    """So many pixels share their noise, so that many times larger is the variance of a block's sum."""
+    together: dict[int, float]
+    """For a block's side, pixels: how far errors add up in it; its sum has the standard deviation of
+    together x (sum of sd), 1 where the whole block is wrong as one."""
+    noise: tuple[float, float] | None
+    """Values: the variance of a pixel is the first number plus the second times its rate. None: counts, by Poisson."""
+
+
+class Coverage(NamedTuple):
+    """Whether intervals hold what they promise, on hidden pixels that the calibration did not see."""
+
+    table: pd.DataFrame
+    """A row each fold and block side (1: pixels; blocks where enough is hidden): fold, side, judged (how many),
+    within_68, within_95 (shares), rms (of the residual over its standard deviation: 1; of clipped pixels only roughly),
+    without_sd (the same where rates are taken as exact), calibrated_on (other folds, or itself where it is alone)."""
+    pit: NDArray[np.float32]
+    """Of every judged hidden pixel: where in its predicted distribution it lies, 0..1; even where that is right."""
+
+
+class _Deviation(NamedTuple):
+    """How far counts are from rates; arrays (height, width)."""
+
+    residual: Image
+    """Count less rate; for a clipped count the expected one, given that it is clipped."""
+    variance: Image
+    """The residual's, where the rate is right."""
+    response: Image
+    """How much of an error of the rate shows up in the residual, on average: 1, less where counts may be clipped."""
+    level: Image
+    """The variance of the neighbourhood, to weight with. A pixel's own would not do: it is small where the rate errs
+    downwards, and such errors would count for more."""
+
+
+def pool(rates: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and spread of an ensemble.
+
+    Parameters
+    ----------
+    rates : float32 array (members, height, width)
+        Expected counts, or values, from fits that differ in their seed, in how long they ran, or in what they saw.
+
+    Returns
+    -------
+    rate, spread : float32 arrays (height, width)
+        Their mean, and their standard deviation, smoothed over about `POOLED` pixels.
+
+    Raises
+    ------
+    ScanError
+        Fewer than two members.
+
+    Examples
+    --------
+    >>> rate, spread = pool(np.float32([np.full((4, 4), 3), np.full((4, 4), 5)]))
+    >>> rate[0, 0].item(), round(spread[0, 0].item(), 3)
+    (4.0, 1.414)
+    """
+    if len(rates) < 2:
+        raise ScanError(f"an ensemble of {len(rates)} has no spread; fit at least two (other seeds)")
+    variance = ndimage.gaussian_filter(rates.var(axis=0, ddof=1, dtype=np.float64), POOLED)
+    return rates.mean(axis=0, dtype=np.float64).astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def calibrate(counts: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequence[Fold], unit: Unit) -> Calibration:
+    """Fit the two factors to hidden pixels.
+
+    A residual is the rate's error plus noise. Noise is independent from pixel to pixel and the error is not, so that
+    the mean product of the residuals of *two* pixels is the error's covariance alone, whatever the noise. For a smooth
+    error the products one and two pixels apart give, by a parabola, that at no distance: the error's variance. It is
+    fitted by non-negative least squares on the squares of spread and rate, weighted by what noise leaves to
+    be seen.
+
+    Parameters
+    ----------
+    counts : float32 array (height, width)
+        Counts or values.
+    flags : uint8 array (height, width)
+        Where they are clipped, from `scatterheal.intensity`.
+    folds : sequence of Fold
+    unit : {"counts", "values"}
+
+    Returns
+    -------
+    calibration : Calibration
+
+    Raises
+    ------
+    ScanError
+        Too few hidden pixels lie beside each other.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> error = ndimage.gaussian_filter(random.normal(size=(300, 300)), 4)
+    >>> error *= 0.5 / error.std()
+    >>> counts = random.poisson(4 + error).astype(np.float32)
+    >>> rate, spread = np.full((2, 300, 300), [[[4]], [[0.25]]], np.float32)
+    >>> fold = Fold(rate, spread, rate > 0)
+    >>> found = calibrate(counts, np.zeros(rate.shape, np.uint8), [fold], "counts")
+    >>> bool(abs(standard_deviation(found, rate, spread).mean() - 0.5) < 0.04)
+    True
+    """
+    noise = None if unit == "counts" else _noise_of_values(counts, flags, folds)
+    judged = [(_deviation(counts, flags, fold, noise), fold) for fold in folds]
+    lag, copies = _copies(judged)
+    products, terms, variance = (
+        np.concatenate(parts) for parts in zip(*(_triplets(*pair, lag) for pair in judged), strict=True)
+    )
+    _enough(len(products))
+    squares, total = np.zeros(2), variance
+    for _ in range(5):
+        squares, _ = optimize.nnls(terms / total[:, None], products / total)
+        total = variance + terms @ squares
+    found = Calibration(*np.sqrt(squares).tolist(), lag, copies, {}, noise)
+    together = {side: _together(found, judged, side) for side in BLOCKS}
+    return found._replace(together=together)
+
+
+def standard_deviation(
+    calibration: Calibration, rate: NDArray[np.floating], spread: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Of the rate of each pixel.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    rate, spread : float arrays (height, width)
+        From `pool`.
+
+    Returns
+    -------
+    sd : float32 array (height, width)
+        Counts, or values.
+
+    Examples
+    --------
+    >>> standard_deviation(Calibration(2, 0.1, 1, 1.0, {}, None), np.array([[30.0]]), np.array([[2.0]])).tolist()
+    [[5.0]]
+    """
+    return np.hypot(calibration.spread_factor * spread, calibration.rate_factor * rate).astype(np.float32)
+
+
+def sd_image(
+    calibration: Calibration,
+    rate: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    counts: NDArray[np.float32],
+    valid: Where,
+) -> NDArray[np.float32]:
+    """The standard deviation of every pixel of a healed scan.
+
+    Of a healed pixel it is that of its rate. Of a valid one, which keeps its count, it is that count's own: the root of
+    the count (of one where there is none), as other programs have it too; of a value the noise that hidden pixels have.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    rate, spread : float32 arrays (height, width)
+        From `pool`, of fits on all valid pixels.
+    counts : float32 array (height, width)
+        The scan.
+    valid : bool array (height, width)
+
+    Returns
+    -------
+    sd : float32 array (height, width)
+        Counts, or values.
+
+    Examples
+    --------
+    >>> rate, spread, counts = np.float32([[[4, 4]], [[0.5, 0.5]], [[9, np.nan]]])
+    >>> sd_image(Calibration(2, 0, 1, 1.0, {}, None), rate, spread, counts, np.array([[True, False]])).tolist()
+    [[3.0, 1.0]]
+    """
+    if calibration.noise is None:
+        own = np.sqrt(np.maximum(counts, 1))
+    else:
+        own = np.sqrt(_noise_variance(calibration.noise, rate))
+    return np.where(valid, own, standard_deviation(calibration, rate, spread)).astype(np.float32)
+
+
+def reach(valid: Where, hidden: Sequence[Where]) -> tuple[NDArray[np.float32], Where]:
+    """How far each pixel is from what was measured, and where that is farther than any hidden pixel was.
+
+    Parameters
+    ----------
+    valid : bool array (height, width)
+        The pixels that are not missing, hidden ones included.
+    hidden : sequence of bool arrays (height, width)
+        Of each fold, the valid pixels that its fits did not see.
+
+    Returns
+    -------
+    distance : float32 array (height, width)
+        To the nearest valid pixel, in pixels; 0 at valid ones.
+    beyond : bool array (height, width)
+        Missing pixels farther than any hidden one was from a pixel that the fit saw: nothing was measured that tells
+        how well these are healed, and their sd is an extrapolation.
+
+    Examples
+    --------
+    >>> valid = np.array([[1, 1, 1, 0, 1, 0, 0, 0, 1]], bool)
+    >>> distance, beyond = reach(valid, [np.array([[0, 1, 0, 0, 0, 0, 0, 0, 0]], bool)])
+    >>> distance.tolist(), np.flatnonzero(beyond).tolist()
+    ([[0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0]], [6])
+    """
+    distance = ndimage.distance_transform_edt(~valid)
+    farthest = max(
+        (ndimage.distance_transform_edt(~valid | fold)[fold].max(initial=0.0) for fold in hidden), default=0.0
+    )
+    return distance.astype(np.float32), distance > farthest
+
+
+def coverage(
+    counts: NDArray[np.float32],
+    flags: NDArray[np.uint8],
+    folds: Sequence[Fold],
+    unit: Unit,
+    seed: int = 0,
+) -> Coverage:
+    """Judge on each fold a calibration that knows only the others.
+
+    A hidden count is predicted by a negative binomial distribution (Poisson counts of a rate that is sure up to sd).
+    Counts are whole numbers: where in its distribution one lies is drawn evenly from the step that it makes there, and
+    from all that it may be where it is clipped. At a few counts a pixel shot noise is most of that, and pixels hardly
+    tell whether sd is right; sums over blocks, in which shot noise averages out and errors add up, do.
+
+    Parameters
+    ----------
+    counts, flags, folds, unit
+        As in `calibrate`.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    coverage : Coverage
+
+    Raises
+    ------
+    ScanError
+        As in `calibrate`.
+
+    References
+    ----------
+    Randomised probability integral transform: C. Czado, T. Gneiting, L. Held, Biometrics 65 (2009) 1254-1261.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> counts = random.poisson(4, (2, 120, 120)).astype(np.float32)[0]
+    >>> rate, spread = np.full((2, 120, 120), [[[4]], [[0.1]]], np.float32)
+    >>> fold = Fold(rate, spread, rate > 0)
+    >>> table = coverage(counts, np.zeros(rate.shape, np.uint8), [fold], "counts").table
+    >>> table[table.side == 1].within_68.round(1).tolist()
+    [0.7]
+    """
+    import pandas as pd
+
+    random = np.random.default_rng(seed)
+    rows, pits = [], []
+    for number, fold in enumerate(folds):
+        others = [other for k, other in enumerate(folds) if k != number]
+        found = calibrate(counts, flags, others or [fold], unit)
+        sd = standard_deviation(found, fold.rate, fold.spread)
+        pit = _pit(counts, flags, fold, sd, found.noise, random)
+        deviation = _deviation(counts, flags, fold, found.noise)
+        inside = fold.hidden & (deviation.variance > 0)
+        residual, variance, response = (image[inside] for image in deviation[:3])
+        z, z_exact = (residual / np.sqrt(variance + shared**2) for shared in (response * sd[inside], 0))
+        pits.append(pit)
+        kinds = [(1, special.ndtri(pit), z, z_exact)]
+        for side in BLOCKS:
+            z, z_exact = _block_deviations(found, deviation, fold, side, random)
+            kinds.append((side, z, z, z_exact))
+        for side, placed, z, z_exact in kinds:
+            if placed.size == 0:
+                # No block is hidden enough.
+                continue
+            within = [float(np.mean(np.abs(placed) < special.ndtri(0.5 + level / 2))) for level in LEVELS]
+            rms, exact = (float(np.sqrt(np.mean(values**2))) for values in (z, z_exact))
+            rows.append((number, side, placed.size, *within, rms, exact, "other folds" if others else "itself"))
+    names = ["fold", "side", "judged", "within_68", "within_95", "rms", "without_sd", "calibrated_on"]
+    return Coverage(pd.DataFrame(rows, columns=names), np.concatenate(pits).astype(np.float32))
+
+
+def _deviation(
+    counts: NDArray[np.float32], flags: NDArray[np.uint8], fold: Fold, noise: tuple[float, float] | None
+) -> _Deviation:
+    """Residuals; of clipped counts those that have no bias where the rate is right, of clipped values none."""
+    if noise is not None:
+        seen = flags == 0
+        residual, variance = counts - fold.rate.astype(float), _noise_variance(noise, fold.rate)
+        level = ndimage.gaussian_filter(variance, NEIGHBOURHOOD)
+        return _Deviation(np.where(seen, residual, 0), np.where(seen, variance, 0), seen.astype(float), level)
+    residual, variance = residuals(counts, flags, fold.rate, censoring(counts, flags))
+    variance = np.maximum(variance, LEAST_TOLD * fold.rate)
+    response = variance / np.maximum(fold.rate, LOWEST_RATE)
+    return _Deviation(residual, variance, response, ndimage.gaussian_filter(variance, NEIGHBOURHOOD))
+
+
+def _noise_variance(noise: tuple[float, float], rate: NDArray[np.floating]) -> Image:
+    """Of values."""
+    return noise[0] + noise[1] * np.abs(rate.astype(float))
+
+
+def _noise_of_values(
+    values: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequence[Fold]
+) -> tuple[float, float]:
+    """A constant, and a share of the rate, from differences of hidden neighbours, in which errors cancel."""
+    square, rate = _differences(values, flags, folds, 1)
+    for lag in range(2, FARTHEST_COPY + 1):
+        # Neighbours may be copies of one another, until those farther apart differ no more.
+        farther = _differences(values, flags, folds, lag)
+        if square.mean() >= INDEPENDENT * farther[0].mean():
+            break
+        square, rate = farther
+    weight = np.ones(len(square))
+    for _ in range(5):
+        fitted, _ = optimize.nnls(np.array([weight, rate * weight]).T, square * weight)
+        weight = 1 / np.maximum(fitted[0] + fitted[1] * rate, np.finfo(np.float32).tiny)
+    return float(fitted[0]), float(fitted[1])
+
+
+def _differences(
+    values: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequence[Fold], lag: int
+) -> tuple[Image, Image]:
+    """Half of the squared differences of the residuals of two hidden pixels in a row, and their mean rates."""
+    squares, rates = [], []
+    for fold in folds:
+        rate = fold.rate.astype(float)
+        for axis in (0, 1):
+            ok = np.logical_and(*_shifted(fold.hidden & (flags == 0), axis, 0, lag))
+            squares.append(np.subtract(*_shifted(values - rate, axis, 0, lag))[ok] ** 2 / 2)
+            rates.append(np.abs(np.add(*_shifted(rate, axis, 0, lag)))[ok] / 2)
+    _enough(sum(map(len, squares)))
+    return np.concatenate(squares), np.concatenate(rates)
+
+
+def _copies(judged: Sequence[tuple[_Deviation, Fold]]) -> tuple[int, float]:
+    """From how many pixels on noise is independent, and how many pixels share it.
+
+    Residuals of independent pixels differ as much as their variances say, and as much as those one step farther apart.
+    Where a share c(k) of the pixels k steps apart in one direction shares its noise, 1 + 2 c(1) + 2 c(2) + ... pixels
+    do, and the square of that in both directions.
+    """
+    differ = [_differ(judged, lag) for lag in range(1, FARTHEST_COPY + 1)]
+    enough = [INDEPENDENT * min(1, farther) for farther in differ[1:]]
+    lag = next((k for k, least in enumerate(enough, start=1) if differ[k - 1] >= least), FARTHEST_COPY)
+    shared = sum(1 - nearer / differ[lag - 1] for nearer in differ[: lag - 1])
+    return lag, float((1 + 2 * shared) ** 2)
+
+
+def _differ(judged: Sequence[tuple[_Deviation, Fold]], lag: int) -> float:
+    """How far residuals of two hidden pixels in a row are apart: 1 for independent ones with their own variances."""
+    ratios = []
+    for deviation, fold in judged:
+        for axis in (0, 1):
+            ok = np.logical_and(*_shifted(fold.hidden & (deviation.variance > 0), axis, 0, lag))
+            apart = np.subtract(*_shifted(deviation.residual, axis, 0, lag))[ok] ** 2
+            ratios.append(apart / np.add(*_shifted(deviation.variance, axis, 0, lag))[ok])
+    _enough(sum(map(len, ratios)))
+    return float(np.concatenate(ratios).mean())
+
+
+def _enough(groups: int) -> None:
+    """Refuse to calibrate on next to nothing."""
+    if groups < FEWEST:
+        raise ScanError(f"holdout: {groups} groups of hidden pixels are too few to say how sure a heal is; hide more")
+
+
+def _shifted(image: NDArray, axis: int, *steps: int) -> list[NDArray]:
+    """Each pixel's neighbours so many steps along an axis, the axis first."""
+    moved = np.moveaxis(image, axis, 0)
+    count = len(moved) - max(steps)
+    return [moved[step : step + count] for step in steps]
+
+
+def _triplets(deviation: _Deviation, fold: Fold, lag: int) -> tuple[Image, Image, Image]:
+    """Of three hidden pixels in a row: covariance at no distance by residuals and by each factor alone, and noise.
+
+    With products of neighbours C(1) and of next neighbours C(2), C(0) = (4 C(1) - C(2)) / 3.
+    """
+    seen = fold.hidden & (deviation.variance > 0)
+    images = [deviation.residual, deviation.response * fold.spread, deviation.response * fold.rate]
+    products, variance = [], []
+    for axis in (0, 1):
+        ok = np.logical_and.reduce(_shifted(seen, axis, 0, lag, 2 * lag))
+        of_axis = []
+        for image in images:
+            one, two, three = (part[ok] for part in _shifted(image, axis, 0, lag, 2 * lag))
+            of_axis.append((2 * two * (one + three) - one * three) / 3)
+        products.append(np.array(of_axis).T)
+        variance.append(np.mean([part[ok] for part in _shifted(deviation.level, axis, 0, lag, 2 * lag)], axis=0))
+    all_products = np.concatenate(products)
+    return all_products[:, 0], all_products[:, 1:], np.concatenate(variance)
+
+
+class _Blocks(NamedTuple):
+    """Sums over the blocks of which enough is hidden."""
+
+    residual: Image
+    squares: Image
+    """Of the pixels' residuals."""
+    noise: Image
+    """Variance of the sum where the rate is right."""
+    level: Image
+    """That of the neighbourhood."""
+    own: Image
+    """Of the squares of the pixels' sd."""
+    crossed: Image
+    """Of the products of sd, over all pairs of two pixels."""
+
+
+def _blocks(calibration: Calibration, deviation: _Deviation, fold: Fold, side: int) -> _Blocks:
+    """Sums over the hidden pixels of blocks."""
+    outside = ~fold.hidden | (deviation.variance <= 0)
+    sd = deviation.response * standard_deviation(calibration, fold.rate, fold.spread)
+
+    def sums(image: NDArray) -> Image:
+        return block_sums(image, outside, side)[0]
+
+    ok = sums(np.ones(outside.shape)) >= SHARE * side**2
+    parts = (deviation.residual, deviation.residual**2, deviation.variance, deviation.level, sd**2, sd)
+    residual, squares, noise, level, own, whole = (sums(image)[ok] for image in parts)
+    return _Blocks(residual, squares, calibration.copies * noise, calibration.copies * level, own, whole**2 - own)
+
+
+def _together(calibration: Calibration, judged: Sequence[tuple[_Deviation, Fold]], side: int) -> float:
+    """How far errors add up in a block: 1 where its sum's sd is the sum of sd, 0 where each pixel errs for itself."""
+    blocks = _Blocks(*map(np.concatenate, zip(*(_blocks(calibration, *pair, side) for pair in judged), strict=True)))
+    weight = blocks.crossed / np.maximum(blocks.level + blocks.own + blocks.crossed, np.finfo(float).tiny) ** 2
+    if (total := (weight * blocks.crossed).sum()) == 0:
+        return 0.0
+    # Products of different pixels, which noise has no part in.
+    square = (weight * (blocks.residual**2 - blocks.squares)).sum() / total
+    return float(np.sqrt(np.clip(square, 0, 1)))
+
+
+def _block_deviations(
+    calibration: Calibration, deviation: _Deviation, fold: Fold, side: int, random: np.random.Generator
+) -> tuple[Image, Image]:
+    """Of each block's sum in standard deviations, and in those that it had if the rates were exact."""
+    blocks = _blocks(calibration, deviation, fold, side)
+    # Sums of counts are whole numbers, each of which stands for what rounds to it.
+    step = 1.0 if calibration.noise is None else 0.0
+    residual = blocks.residual + random.uniform(-step / 2, step / 2, len(blocks.residual))
+    exact = blocks.noise + step / 12
+    errors = blocks.own + calibration.together[side] ** 2 * blocks.crossed
+    return residual / np.sqrt(exact + errors), residual / np.sqrt(exact)
+
+
+def _pit(
+    counts: NDArray[np.float32],
+    flags: NDArray[np.uint8],
+    fold: Fold,
+    sd: NDArray[np.float32],
+    noise: tuple[float, float] | None,
+    random: np.random.Generator,
+) -> Image:
+    """Where hidden pixels lie in their predicted distributions, 0..1; clipped values are left out."""
+    judged = fold.hidden if noise is None else fold.hidden & (flags == 0)
+    count, rate, error = (image[judged].astype(float) for image in (counts, fold.rate, sd))
+    if noise is not None:
+        return special.ndtr((count - rate) / np.sqrt(_noise_variance(noise, rate) + error**2))
+    low, high = (flags[judged] & bit > 0 for bit in (CLIPPED_LOW, CLIPPED_HIGH))
+    rate = np.maximum(rate, LOWEST_RATE)
+    # A negative binomial: Poisson counts of a rate with a gamma distribution, which is Poisson where that is sharp.
+    shape = rate**2 / np.maximum(error**2, 1e-6 * rate)
+    chance = shape / (shape + rate)
+
+    def at_most(number: Image) -> Image:
+        return np.where(number < 0, 0, special.betainc(shape, np.maximum(number, 0) + 1, chance))
+
+    whole = np.round(np.where(low, 2 * count, count))
+    below = np.where(low, 0, at_most(whole - 1))
+    above = np.where(high, 1, at_most(whole))
+    return below + random.uniform(size=len(count)) * (above - below)

@@ -1,0 +1,24 @@
+"""Heal one scan by a method that is no network, once without each fold's hidden pixels, and score it on them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from scatterheal import baselines, exposure, logs, storage
+from scatterheal.judge import judge, overlay
+
+method = snakemake.params.hyperparameters["method"]
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+
+scan = exposure.read(Path(snakemake.input.hidden).parent)
+hidden = storage.read_pages(Path(snakemake.input.hidden))
+truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
+known = [~scan.missing & (of_fold == 0) for of_fold in hidden]
+models = np.stack([baselines.heal(method, scan.image, of_fold, scan.centre, scan.scale.unit) for of_fold in known])
+metrics = judge(scan, models, hidden, truth)
+log.info("score of the hidden pixels: %.6f", metrics["score"])
+
+storage.write_pages(Path(snakemake.output.models), models)
+storage.write_tiff(Path(snakemake.output.healed), overlay(scan.image, scan.missing, models.mean(axis=0)))
+storage.write_json(Path(snakemake.output.run), snakemake.params.hyperparameters)
+storage.write_json(Path(snakemake.output.metrics), metrics)

@@ -1,0 +1,27 @@
+"""Compare a scan's I(q), I(chi) and orientation before and after healing, and with the truth where it is known."""
+
+from pathlib import Path
+
+from scatterheal import curves, exposure, logs, prepare, profiles, storage
+
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+
+scan = exposure.read(Path(snakemake.input.reasons).parent)
+title, unit = snakemake.wildcards.scan, scan.scale.unit
+radial, azimuthal = Path(snakemake.output.radial_picture), Path(snakemake.output.azimuthal_picture)
+if scan.centre is None or unit == "colours":
+    why = "its colours are no intensities" if unit == "colours" else "no beam centre is known"
+    log.warning("no profiles: %s", why)
+    found = profiles.none(why)
+    for picture in (radial, azimuthal):
+        curves.nothing(picture, why, title)
+else:
+    geometry = prepare.geometry_of(storage.read_json(Path(snakemake.input.cropped)), snakemake.params.scan["poni"])
+    truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
+    healed, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("healed", "sd"))
+    found = profiles.compare(scan.image, healed, ~scan.missing, scan.centre, geometry, unit, sd, truth)
+    curves.radial(radial, found.radial, found.summary, title, unit)
+    curves.azimuthal(azimuthal, found.azimuthal, found.summary, title, unit)
+storage.write_csv(Path(snakemake.output.radial), found.radial)
+storage.write_csv(Path(snakemake.output.azimuthal), found.azimuthal)
+storage.write_json(Path(snakemake.output.orientation), found.summary)

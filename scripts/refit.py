@@ -1,0 +1,39 @@
+"""Fit the run that scored best again, to all valid pixels, for as long as its hidden pixels told."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from scatterheal import baselines, exposure, fit, logs, storage
+from scatterheal.inpaint import refit
+from scatterheal.rank import chosen
+
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+torch.set_num_threads(snakemake.threads)
+
+ranking = pd.read_csv(snakemake.input.ranking)
+best = chosen(ranking, snakemake.params.heal_with)
+hyperparameters = snakemake.params.runs[best]
+first = ranking.iloc[0]
+if first.method != "dip":
+    instead = "it heals this scan" if best == first.run else f"{best} heals it all the same, as heal_with: dip says"
+    log.warning("%s scores better on the hidden pixels than every network, or as well for less; %s", first.run, instead)
+if ranking.collapsed[0]:
+    log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
+
+scan = exposure.read(Path(snakemake.input.hidden).parent)
+if hyperparameters["method"] == "dip":
+    device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
+    log.info(fit.describe_device(device))
+    metrics = storage.read_json(Path(snakemake.input.metrics[list(snakemake.params.runs).index(best)]))
+    seed = hyperparameters["seed"] + snakemake.params.folds
+    model, spread = refit(scan, hyperparameters, metrics["iterations"], seed, device)
+else:
+    model = baselines.heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)
+    spread = np.zeros(scan.missing.shape, np.float32)
+
+storage.write_tiff(Path(snakemake.output.model), model.astype(np.float32))
+storage.write_tiff(Path(snakemake.output.spread), spread, compress=True)
+storage.write_json(Path(snakemake.output.chosen), {"run": best, "best": str(first.run)})
