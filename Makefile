@@ -7,14 +7,14 @@ BIN = .venv/bin
 .PHONY: run test clean
 
 run: .venv/installed
-	@echo "scatterheal: healing the scans that config.yaml names (the demo: about 4 minutes on 2 cores)"
+	@echo "scatterheal: healing the scans that config.yaml names (the demo: a few minutes on 2 cores)"
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/snakemake --cores 1 --report results/report.html
 	@echo "scatterheal: done. Look at results/<scan>/before_after.png and contact_sheet.png;"
 	@echo "  healed images: results/<scan>/healed.tif, scores: results/summary.csv, all of it: results/report.html"
 
 test: .venv/installed
-	@echo "scatterheal: linters, doctests and tests (about 6 minutes on 2 cores)"
+	@echo "scatterheal: linters, doctests and tests (about ten minutes on 2 cores)"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow

@@ -90,7 +90,15 @@ def simulated(name: str) -> Case:
     return case(counts, np.zeros(counts.shape, np.uint8), scan.reasons, hidden, hidden, scan.centre, scan.rate)
 
 
-def case(counts, flags, reasons, hidden, judged, centre, truth) -> Case:
+def case(
+    counts: NDArray[np.float32],
+    flags: NDArray[np.uint8],
+    reasons: NDArray[np.uint8],
+    hidden: NDArray[np.bool_],
+    judged: NDArray[np.bool_],
+    centre: tuple[float, float],
+    truth: NDArray[np.float32] | None,
+) -> Case:
     """Take the hidden pixels away, and hide others for the choice."""
     without = reasons | np.where(hidden, USER, 0).astype(np.uint8)
     grey = scale.grey_levels(np.where(without == 0, counts, np.nan), "counts")
@@ -111,6 +119,7 @@ def network(found: Case, runs: dict, device: torch.device) -> tuple[NDArray, str
 
 
 def main() -> None:
+    """Heal each scan by each method, and print a row for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scans", nargs="*", default=[*REAL, *simulate.SCENES], metavar="SCAN")
     parser.add_argument("--methods", nargs="*", default=["dip", *baselines.METHODS], metavar="METHOD")

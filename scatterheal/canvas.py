@@ -124,13 +124,14 @@ def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
         x, y = x - canvas.centre[0], y - canvas.centre[1]
         y, x = np.hypot(x, y), np.arctan2(y, x)
     row, column = (y - canvas.origin[0]) / canvas.step[0], x - canvas.origin[1]
-    if canvas.centre is not None:
-        column %= 2 * np.pi
-    column /= canvas.step[1]
     if canvas.centre is None:
         rows, across = _linear(row, canvas.rows, wraps=False)
     else:
         rows, across = _cubic(row, canvas.rows)
+        # At most half a turn from the middle: rounding sends no pixel from the first column to the last.
+        middle = canvas.step[1] * (canvas.columns - 1) / 2
+        column = (column - middle + np.pi) % (2 * np.pi) - np.pi + middle
+    column /= canvas.step[1]
     columns, along = _linear(column, canvas.columns, canvas.wraps)
     places = rows[:, :, None] * canvas.columns + columns[:, None, :]
     weights = across[:, :, None] * along[:, None, :]

@@ -320,6 +320,9 @@ class Config(Strict):
     heal_with: Literal["best", "dip"] = "best"
     """best: what scores best on the hidden pixels, also where that is no network; dip: the best of the grid's runs."""
 
+    thinning: bool = False
+    """Also fit one half of every pixel's counts and look at the other one: checks overfitting, by one training more."""
+
     @model_validator(mode="after")
     def _some_dip(self) -> Config:
         if self.heal_with == "dip" and "dip" not in self.methods:
@@ -353,7 +356,7 @@ def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config
     --------
     >>> config = read_config({"fit": {"iterations": 5, "lr": 0.1}})
     >>> config.fit.snapshot_every, sorted(config.grid)
-    (100, ['domain'])
+    (100, ['domain', 'start'])
     """
     config = _validated(Config, raw, path)
     given = raw.get("fit") or {}

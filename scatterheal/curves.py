@@ -206,7 +206,7 @@ def sd_map(
     valid : bool array (height, width)
         The pixels that were not healed.
     beyond : bool array (height, width)
-        Healed pixels farther from a valid one than any that was judged; they are outlined.
+        Healed pixels that nothing validates; they are outlined.
     title : str
         Above the picture.
     """
@@ -231,9 +231,9 @@ def sd_map(
     if beyond.any():
         for colour, thickness in (("black", 2.2), ("white", 0.9)):
             axes.contour(beyond, levels=[0.5], colors=colour, linewidths=thickness)
-        legend.append(Patch(fill=False, edgecolor="black", label="farther than any hidden pixel: not validated"))
+        legend.append(Patch(fill=False, edgecolor="black", label="not validated"))
     bar = figure.colorbar(shown, cax=beside, extend="both")
-    ticks = [step * 10**decade for decade in range(-3, 2) for step in (1, 1.5, 2, 3, 5, 7)]
+    ticks = [step * 10**decade for decade in range(-3, 2) for step in (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)]
     ticks = [tick for tick in ticks if norm.vmin <= tick <= norm.vmax]
     bar.set_ticks(ticks, labels=[f"{tick:.3g} %" for tick in np.multiply(ticks, 100)])
     bar.minorticks_off()

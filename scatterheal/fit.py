@@ -43,6 +43,8 @@ class Scene(NamedTuple):
     start: NDArray[np.float32] | None = None
     """(pixels, 1): the logarithm of the rate that is expected of the known pixels before any training; only what
     differs from it is painted. None: with the squared error, which paints everything."""
+    gain: float = 1.0
+    """How much of the network's output is added to `start`: about as much as there is left to explain."""
     maps: NDArray[np.float32] | None = None
     """(maps, rows, columns): what the network is fed beside its own input; None: nothing."""
 
@@ -55,6 +57,8 @@ class Painting(NamedTuple):
     """The loss of every iteration since the last painting."""
     cells: NDArray[np.float32]
     """(cells, channels): on the canvas, what to add to the logarithm of the expected rate; or brightness in 0..1."""
+    latest: NDArray[np.float32]
+    """The same of this iteration alone, from the noisy input."""
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -141,10 +145,11 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             output = network(fed)
         output = output[0, :, : canvas.rows, : canvas.columns].float()
         cells = output.permute(1, 2, 0).reshape(-1, len(output))
-        return torch.sigmoid(cells) if start is None else cells
+        return torch.sigmoid(cells) if start is None else scene.gain * cells
 
     average, losses = None, torch.zeros(every, device=device)
-    yield Painting(0, np.zeros(0, np.float32), _still_painting(paint, still))
+    first = _still_painting(paint, still)
+    yield Painting(0, np.zeros(0, np.float32), first, first)
     for iteration in _announced(chosen["iterations"], losses):
         # 2. Optional normal noise on the input and on the weights.
         fed = still
@@ -169,7 +174,8 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             average = average.lerp(painted.detach(), max(1 - chosen["average"], 2 / (iteration + 1)))
         if iteration % every == 0 or iteration == chosen["iterations"]:
             cells = average.cpu().numpy() if chosen["average"] else _still_painting(paint, still)
-            yield Painting(iteration, losses[: (iteration - 1) % every + 1].cpu().numpy().copy(), cells)
+            since = losses[: (iteration - 1) % every + 1].cpu().numpy().copy()
+            yield Painting(iteration, since, cells, painted.detach().cpu().numpy())
 
 
 class _Read(torch.autograd.Function):

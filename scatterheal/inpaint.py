@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from scatterheal import stopping
-from scatterheal.deviance import deviance
+from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
 from scatterheal.fit import Painting, fit
 from scatterheal.judge import judge
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken
+from scatterheal.thinning import thin
 from scatterheal.uncertainty import pool
 
 log = logging.getLogger(__name__)
@@ -84,19 +85,23 @@ def inpaint(
     every = 1 if chosen["stop"] == "variance" else chosen["check_every"]
     variance = stopping.MovingVariance()
     curve: dict[str, list[float]] = {"iteration": []}
+    losses: list[list[float]] = [[] for _ in folds]
     cells: dict[int, list[NDArray[np.float32]]] = {}
     running: dict[str, list[float]] = {"iteration": [], "variance": []}
     for paintings in zip(*(fold.train(device, every) for fold in folds), strict=True):
         iteration = paintings[0].iteration
+        for of_fold, painting in zip(losses, paintings, strict=True):
+            of_fold += painting.loss.tolist()
         if chosen["stop"] == "variance" and iteration > 0:
             running["iteration"].append(iteration)
-            running["variance"].append(variance.update(paintings[0].cells.ravel()))
+            running["variance"].append(variance.update(paintings[0].latest.ravel()))
         if iteration % chosen["check_every"] and iteration != chosen["iterations"]:
             continue
         curve["iteration"].append(iteration)
         cells[iteration] = [painting.cells for painting in paintings]
         for k, (fold, painting) in enumerate(zip(folds, paintings, strict=True)):
-            curve.setdefault(f"loss_{k}", []).append(float(painting.loss.mean()) if painting.loss.size else np.nan)
+            curve.setdefault(f"loss_{k}", []).append(float(np.mean(losses[k])) if losses[k] else np.nan)
+            losses[k] = []
             curve.setdefault(f"score_{k}", []).append(fold.score(painting.cells))
         stop = _stop(chosen, curve, running, len(folds))
         if not stop.falling:
@@ -150,6 +155,37 @@ def refit(
     }
     members = [paintings[checked] for checked in _members(paintings, chosen["iterations"])]
     return _model_and_spread(members, prepared, scan)
+
+
+def check_by_thinning(
+    scan: Exposure, hyperparameters: Mapping[str, Any], iterations: int, device: torch.device
+) -> dict[str, float] | None:
+    """A check of overfitting without any hole: fit one half of every pixel's counts, and look at the other half.
+
+    Parameters
+    ----------
+    scan, hyperparameters, device
+        As for `inpaint`.
+    iterations : int
+        Of the fit; half of the counts overfit sooner than all of them.
+
+    Returns
+    -------
+    ratios : dict or None
+        Deviance over its floor of the half that was seen and of the one that was not: the nearer to each other, the
+        less noise was fitted. None where the scan has no whole counts to halve.
+    """
+    valid = ~scan.missing
+    whole = scan.scale.unit == "counts" and (scan.image[valid] % 1 == 0).all()
+    if not whole or scan.flags[valid].any():
+        return None
+    seen, unseen = thin(np.where(valid, scan.image, 0), 0.5, hyperparameters["seed"])
+    rate, _ = refit(scan._replace(image=seen), hyperparameters, iterations, hyperparameters["seed"], device)
+    floor = expected_deviance(rate[valid]).mean()
+    return {
+        name: float(deviance(half[valid], scan.flags[valid], rate[valid]).mean() / floor)
+        for name, half in (("seen", seen), ("unseen", unseen))
+    }
 
 
 def _members(paintings: Collection[int], iteration: int) -> list[int]:

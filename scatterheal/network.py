@@ -41,7 +41,7 @@ class Plan(NamedTuple):
 # The three networks that the report's code compared: vase is its Table 1, the other two are those of
 # Ulyanov et al. for their images of the same names.
 PLANS = {
-    "vase": Plan((128,) * LEVELS, 0, 3, True, "meshgrid", 32),
+    "vase": Plan((128,) * LEVELS, 0, 3, True, "meshgrid", 16),
     "kate": Plan((128,) * LEVELS, 128, 3, True, "noise", 32),
     "library": Plan((16, 32, 64, 128, 128), 0, 5, False, "noise", 1),
 }
@@ -141,10 +141,10 @@ def still_input(name: str, kind: str | None, canvas: Canvas, generator: torch.Ge
     ----------
     name : str
         The network.
-    kind : {"meshgrid", "noise"} or None
+    kind : {"meshgrid", "noise", "counterparts"} or None
         meshgrid: x and y, each from 0 to 1 over the canvas (and on over the padding), on a polar one radius and
-        azimuth, the latter as cosine and sine where it closes on itself; noise: uniform in 0..0.1; None: the
-        network's own.
+        azimuth, the latter as cosine and sine where it closes on itself; noise: uniform in 0..0.1, also
+        beside counterparts; None: the network's own.
     canvas : Canvas
         The input has its padded size.
     generator : torch.Generator
@@ -156,7 +156,7 @@ def still_input(name: str, kind: str | None, canvas: Canvas, generator: torch.Ge
     """
     plan = PLANS[name]
     rows, columns = padded_size(name, canvas.rows, canvas.columns)
-    if (kind or plan.input) == "noise":
+    if (kind or plan.input) != "meshgrid":
         shape = (1, plan.noise_channels, rows, columns)
         return 0.1 * torch.rand(shape, generator=generator, device=generator.device)
     x = torch.arange(columns, device=generator.device) / max(canvas.columns - 1, 1)

@@ -507,6 +507,9 @@ def compare(
     import pandas as pd
 
     where = np.ones(known.shape, bool) if where is None else where
+    if truth is not None:
+        # A figure's truth says nothing where its colour is off the map.
+        where = where & np.isfinite(truth)
     nothing = np.zeros(known.shape)
     variance = np.where(known, np.maximum(counts, 0) if unit == "counts" else np.nan, 0.0)
     shared = nothing if sd is None else np.where(known, 0, sd)

@@ -21,7 +21,7 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     runs : mapping
         The hyperparameters of each run.
     metrics : mapping
-        What `scatterheal.inpaint.inpaint`, or `scatterheal.inpaint.judge`, reported for it.
+        What `scatterheal.inpaint.inpaint`, or `scatterheal.judge.judge`, reported for it.
 
     Returns
     -------

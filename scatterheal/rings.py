@@ -16,6 +16,8 @@ LEAST_RATE = 0.02
 # The radial profile is smoothed with these kernels, rows, as far as they agree within so many standard deviations.
 SCALES = (0.5, 1.0, 1.5, 2.2, 3.2, 4.6, 6.6, 9.5, 14.0, 20.0)
 AGREEMENT = 2.0
+# The pattern behind the beamstop goes by what lies outside of it up to this share of its radius.
+GUINIER = 0.5
 # Counterparts: widths of the narrowest kernel across the rings, rows, and along them, columns; each further one is
 # twice as long, and fills what the narrower ones leave (less than this share of a pixel known).
 ACROSS, ALONG, WIDENINGS = 0.7, 3.0, 6
@@ -26,7 +28,8 @@ def radial_start(canvas: Canvas, reads: sparse.csr_array, counts: NDArray[np.flo
     """The logarithm of the mean counts at each radius: what an isotropic pattern would be.
 
     Each radius takes the widest of several Gaussian kernels that agrees with all narrower ones within their errors
-    (intersection of confidence intervals), so that rings stay sharp and a weak background is not noisy.
+    (intersection of confidence intervals), so that rings stay sharp and a weak background is not noisy. Behind the
+    beamstop the profile goes on with the slope that it has outside, flattening towards the beam.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def radial_start(canvas: Canvas, reads: sparse.csr_array, counts: NDArray[np.flo
     References
     ----------
     Goldenshluger and Nemirovski, Math. Methods Statist. 6 (1997) 135-170; Katkovnik, IEEE Trans. Signal Process. 47
-    (1999) 2567-2571.
+    (1999) 2567-2571. Guinier and Fournet, Small-Angle Scattering of X-rays, Wiley (1955).
 
     Examples
     --------
@@ -72,6 +75,12 @@ def radial_start(canvas: Canvas, reads: sparse.csr_array, counts: NDArray[np.flo
         chosen = np.where(agreed & known, rate, chosen)
     row, seen = np.arange(canvas.rows), np.isfinite(chosen)
     profile = np.interp(row, row[seen], np.log(np.maximum(chosen[seen], LEAST_RATE)))
+    first = int(row[seen][0])
+    if canvas.origin[0] == 0 and first > 0:
+        # Behind the beamstop: Guinier's law, a parabola in the logarithm, with the slope that lies outside of it.
+        near = slice(first, first + max(round(GUINIER * first), 3))
+        slope = np.polyfit(row[near].astype(float) ** 2, profile[near], 1)[0]
+        profile[:first] += min(slope, 0.0) * (row[:first].astype(float) ** 2 - first**2)
     return np.repeat(profile[:, None], canvas.columns, axis=1).astype(np.float32)
 
 

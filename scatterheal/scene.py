@@ -18,6 +18,8 @@ from scatterheal.scale import from_unit, to_unit
 
 # Standard deviation of the counterparts as they are fed; that of a noise input is 0.029.
 COUNTERPARTS = 0.1
+# No start is so good that less than this is added to it.
+LEAST_GAIN = 0.01
 # The radial profile from which a painting starts has a row for so many pixels of the scan.
 PROFILE_STEP = 0.5
 
@@ -93,6 +95,7 @@ def prepare(scan: Exposure, known: NDArray[np.bool_], hyperparameters: Mapping[s
     maps = None
     if chosen["input"] == "counterparts" and grid.wraps:
         maps = COUNTERPARTS * rings.counterparts(grid, reads, counts)
+    expected = np.exp(start[known], dtype=np.float64)
     scene = Scene(
         grid,
         reads,
@@ -101,6 +104,7 @@ def prepare(scan: Exposure, known: NDArray[np.bool_], hyperparameters: Mapping[s
         at_least=flags & CLIPPED_HIGH > 0 if np.isfinite(limits.high) else None,
         most=int(limits.low),
         start=start[known][:, None],
+        gain=_gain(counts, expected),
         maps=maps,
     )
     return Prepared(scene, whole, start)
@@ -124,6 +128,17 @@ def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> N
     if prepared.start is not None:
         return np.exp(values.reshape(scan.missing.shape) + prepared.start)
     return from_unit(values.reshape(scan.image.shape), scan.scale)
+
+
+def _gain(counts: NDArray[np.floating], expected: NDArray[np.float64]) -> float:
+    """How far, in the logarithm, the rate is from what is expected of it, times three; at most 1.
+
+    Adam's first steps are as large as its learning rate, whatever there is to learn: without this a start that is right
+    to one per cent is lost at once, and not found again.
+    """
+    # The counts' variance beyond Poisson's, as a share of the squared rate.
+    beyond = ((counts - expected) ** 2 - expected).sum() / (expected**2).sum()
+    return float(np.clip(3 * np.sqrt(max(beyond, 0.0)), LEAST_GAIN, 1.0))
 
 
 def _start(scan: Exposure, known: NDArray[np.bool_], how: str) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +12,6 @@ from scatterheal.errors import ScanError
 # Scores whose difference is a smaller share of them are the same: at three counts a pixel and 90,000 hidden pixels
 # a change of 3 % in the rate moves the deviance by about as much through noise alone.
 TIE = 5e-4
-# Pixels that the running variance is taken over, at most.
-PIXELS = 65536
 
 
 class Stopping(NamedTuple):
@@ -106,7 +103,7 @@ def first_valley(iterations: ArrayLike, variances: ArrayLike, patience: float, s
     iterations : ints (updates,)
         Rising.
     variances : floats (updates,)
-        From `WindowedVariance` or `MovingVariance`; NaN: not known yet.
+        From `MovingVariance`; NaN: not known yet.
     patience : float
         Iterations without a lower variance after which a minimum counts; the paper's 1000 is for 5000 iterations.
     start : float
@@ -135,71 +132,6 @@ def first_valley(iterations: ArrayLike, variances: ArrayLike, patience: float, s
     lasted = (lowest >= 0) & (at - at[lowest] >= patience)
     chosen = lowest[np.argmax(lasted)] if lasted.any() else lowest[-1]
     return Stopping(int(at[chosen]), float(known[chosen]), not lasted.any())
-
-
-def pixel_subset(size: int, seed: int = 0) -> NDArray[np.int64]:
-    """Which pixels of a flattened image the running variance is taken over.
-
-    Parameters
-    ----------
-    size : int
-        Pixels of the image.
-    seed : int
-
-    Returns
-    -------
-    pixels : int array (min(size, 65536),)
-        Rising, each one once, the same for the same seed.
-
-    Examples
-    --------
-    >>> pixel_subset(4).tolist(), pixel_subset(10**6).size
-    ([0, 1, 2, 3], 65536)
-    """
-    return np.sort(np.random.default_rng(seed).choice(size, min(size, PIXELS), replace=False))
-
-
-class WindowedVariance:
-    """Variance of the last outputs, pixel by pixel, on average over the pixels (ES-WMV).
-
-    It takes as many outputs of memory as the window is long; `MovingVariance` takes one.
-
-    Parameters
-    ----------
-    window : int
-        Outputs that it is taken over.
-
-    References
-    ----------
-    .. [1] H. Wang et al., "Early Stopping for Deep Image Prior" (2023), arXiv:2112.06074, algorithm 1.
-
-    Examples
-    --------
-    >>> variance = WindowedVariance(window=2)
-    >>> [variance.update([float(level)]) for level in (0, 2, 6)]
-    [nan, 1.0, 4.0]
-    """
-
-    def __init__(self, window: int = 100) -> None:
-        self.outputs: deque[NDArray[np.float32]] = deque()
-        self.window = window
-        self.total: NDArray[np.float64] | float = 0.0
-        self.squares = 0.0
-
-    def update(self, output: ArrayLike) -> float:
-        """The variance after one more output (pixels,); NaN until the window is full."""
-        newest = np.asarray(output, np.float32)
-        self.outputs.append(newest)
-        self.total = self.total + newest.astype(np.float64)
-        self.squares += float(np.mean(newest.astype(np.float64) ** 2))
-        if len(self.outputs) > self.window:
-            oldest = self.outputs.popleft().astype(np.float64)
-            self.total -= oldest
-            self.squares -= float(np.mean(oldest**2))
-        if len(self.outputs) < self.window:
-            return float("nan")
-        # Rounding must not make it negative once nothing changes any more.
-        return max(self.squares / self.window - float(np.mean((self.total / self.window) ** 2)), 0.0)
 
 
 class MovingVariance:

@@ -14,7 +14,12 @@ scan = exposure.read(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 known = [~scan.missing & (of_fold == 0) for of_fold in hidden]
-models = np.stack([baselines.heal(method, scan.image, of_fold, scan.centre, scan.scale.unit) for of_fold in known])
+if scan.centre is None and method in baselines.NEED_CENTRE:
+    # Not a number anywhere: it comes last, and stops no other method.
+    log.warning("%s needs the beam centre, and this scan has none; give centre: [x, y]", method)
+    models = np.full((len(known), *scan.image.shape), np.nan, np.float32)
+else:
+    models = np.stack([baselines.heal(method, scan.image, of_fold, scan.centre, scan.scale.unit) for of_fold in known])
 metrics = judge(scan, models, hidden, truth)
 log.info("score of the hidden pixels: %.6f", metrics["score"])
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from scatterheal import curves, exposure, logs, storage, uncertainty
+from scatterheal.masks import BEAMSTOP
 from scatterheal.scale import luminance
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -27,6 +28,8 @@ folds = [uncertainty.Fold(*of_fold) for of_fold in zip(models, spreads, hidden, 
 calibration = uncertainty.calibrate(image, scan.flags, folds, unit)
 sd = uncertainty.sd_image(calibration, model, spread, image, ~scan.missing)
 distance, beyond = uncertainty.reach(~scan.missing, hidden)
+# No copy of the beamstop lies where the beam is: what is painted there goes beyond all that is known.
+beyond |= storage.read_tiff(Path(snakemake.input.reasons)) & BEAMSTOP > 0
 found = uncertainty.coverage(image, scan.flags, folds, unit)
 pixels = found.table[found.table.side == 1]
 log.info(
@@ -34,7 +37,7 @@ log.info(
     100 * np.average(pixels.within_68, weights=pixels.judged),
     100 * np.average(pixels.within_95, weights=pixels.judged),
 )
-log.info("%d pixels are farther from a valid one than any hidden pixel was: not validated", beyond.sum())
+log.info("%d pixels lie behind the beamstop, or farther from a valid one than any hidden pixel did", beyond.sum())
 
 storage.write_tiff(Path(snakemake.output.sd), sd)
 storage.write_tiff(Path(snakemake.output.distance), distance, compress=True)

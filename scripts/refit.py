@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from scatterheal import baselines, exposure, fit, logs, storage
-from scatterheal.inpaint import refit
+from scatterheal.inpaint import check_by_thinning, refit
 from scatterheal.rank import chosen
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -23,6 +23,7 @@ if first.method != "dip":
 if ranking.collapsed[0]:
     log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
 
+thinned = None
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 if hyperparameters["method"] == "dip":
     device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
@@ -30,10 +31,13 @@ if hyperparameters["method"] == "dip":
     metrics = storage.read_json(Path(snakemake.input.metrics[list(snakemake.params.runs).index(best)]))
     seed = hyperparameters["seed"] + snakemake.params.folds
     model, spread = refit(scan, hyperparameters, metrics["iterations"], seed, device)
+    if snakemake.params.thinning:
+        thinned = check_by_thinning(scan, hyperparameters, metrics["iterations"], device)
+        log.info("halves of the counts, deviance over floor: %s", thinned or "the scan has no whole counts")
 else:
     model = baselines.heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)
     spread = np.zeros(scan.missing.shape, np.float32)
 
 storage.write_tiff(Path(snakemake.output.model), model.astype(np.float32))
 storage.write_tiff(Path(snakemake.output.spread), spread, compress=True)
-storage.write_json(Path(snakemake.output.chosen), {"run": best, "best": str(first.run)})
+storage.write_json(Path(snakemake.output.chosen), {"run": best, "best": str(first.run), "thinned": thinned})

@@ -210,10 +210,12 @@ def test_every_method_can_be_computed():
 
 def test_the_default_is_the_polar_likelihood_beside_its_cartesian_twin():
     runs = runs_of(read_config({}))
-    assert list(runs) == ["domain-polar", "domain-cartesian"]
+    assert {run["domain"] for run in runs.values()} == {"polar", "cartesian"}
     assert runs == runs_of(read_config({"preset": "scattering"}))
     assert {run["loss"] for run in runs.values()} == {"poisson"}
     assert {run["stop"] for run in runs.values()} == {"hidden"}
+    # A grid of one's own keeps the preset's canvas.
+    assert runs_of(read_config({"grid": {"lr": [0.1]}}))["lr-0.1"]["domain"] == "polar"
 
 
 def test_the_paper_preset_is_the_grid_of_table_2():
@@ -248,10 +250,14 @@ def test_the_paper_preset_is_the_grid_of_table_2():
 
 
 @pytest.mark.parametrize("name", ["paper", "scattering"])
-def test_a_preset_names_every_hyperparameter_so_that_it_works_as_a_config_file_too(name):
+def test_a_preset_names_every_hyperparameter(name):
     preset = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
-    assert sorted([*preset["fit"], *preset["grid"]]) == sorted(set(Fit.model_fields) - {"device"})
-    assert runs_of(read_config(preset)) == runs_of(read_config({"preset": name}))
+    assert {*preset["fit"], *preset["grid"]} == set(Fit.model_fields) - {"device"}
+
+
+def test_the_paper_preset_works_as_a_config_file_too():
+    preset = yaml.safe_load((PRESETS / "paper.yaml").read_text())
+    assert runs_of(read_config(preset)) == runs_of(read_config({"preset": "paper"}))
 
 
 AXES = {
@@ -296,9 +302,13 @@ def test_generated_files_are_up_to_date(path):
     assert (ROOT / path).read_text() == reference.files()[path], "run python -m scatterheal.reference"
 
 
-def test_the_schema_accepts_our_own_files():
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [("scan", ["scans/*.yaml", "tests/scans/*.yaml"]), ("config", ["config.yaml", "workflow/presets/*.yaml"])],
+)
+def test_the_schema_accepts_our_own_files(kind, files):
     import jsonschema
 
-    schema = json.loads((ROOT / "workflow/schemas/scan.schema.json").read_text())
-    for path in [*ROOT.glob("scans/*.yaml"), *ROOT.glob("tests/scans/*.yaml")]:
+    schema = json.loads((ROOT / f"workflow/schemas/{kind}.schema.json").read_text())
+    for path in (path for pattern in files for path in ROOT.glob(pattern)):
         jsonschema.validate(yaml.safe_load(path.read_text()), schema)

@@ -52,7 +52,8 @@ rule refit:
         runs=RUNS,
         heal_with=CONFIG.heal_with,
         folds=CONFIG.folds,
-        code=code("refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty"),
+        thinning=CONFIG.thinning,
+        code=code("refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty", "thinning"),
     script:
         "../../scripts/refit.py"
 
@@ -94,7 +95,7 @@ rule certainty:
         runtime=20,
     params:
         runs=RUNS,
-        code=code("certainty", "uncertainty", "curves", "pictures", "exposure", "deviance", "poisson", "scale"),
+        code=code("certainty", "uncertainty", "curves", "pictures", "exposure", "deviance", "masks", "poisson", "scale"),
     script:
         "../../scripts/certainty.py"
 

@@ -1,0 +1,153 @@
+"""One run on one scan: its folds in lockstep, where it stops, and what it must not look at."""
+
+import numpy as np
+import pytest
+import torch
+
+from scatterheal import inpaint as inpainting
+from scatterheal.config import Fit
+from scatterheal.errors import ScanError
+from scatterheal.exposure import Exposure
+from scatterheal.inpaint import inpaint, refit
+from scatterheal.judge import overlay
+from scatterheal.masks import GAP
+from scatterheal.scale import scale_of
+
+CPU = torch.device("cpu")
+SHAPE, CENTRE = (36, 44), (21.0, 17.0)
+Y, X = np.indices(SHAPE)
+RADIUS = np.hypot(X - CENTRE[0], Y - CENTRE[1])
+COUNTS = np.random.default_rng(0).poisson(4 + 60 * np.exp(-0.5 * ((RADIUS - 11) / 2) ** 2)).astype(np.float32)
+MISSING = (Y >= 20) & (Y < 23)
+HIDDEN = np.zeros((2, *SHAPE), np.uint8)
+HIDDEN[0, 8:11], HIDDEN[1, 28:31] = GAP, GAP
+SCAN = Exposure(COUNTS, np.zeros(SHAPE, np.uint8), MISSING, CENTRE, scale_of(COUNTS, "counts", valid=~MISSING))
+
+
+def hyperparameters(**changed):
+    tiny = {"channels": 4, "iterations": 4, "check_every": 2, "snapshot_every": 2, "radius_step": 2, "angles": 32}
+    polar = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "counterparts", "average": 0.9}
+    return Fit(**{**tiny, **polar, "lr": 0.02, **changed}).model_dump(exclude={"device"})
+
+
+KINDS = [
+    {},
+    {"start": "smooth", "loss": "anscombe"},
+    {"domain": "cartesian", "start": "level", "input": "noise"},
+    {"domain": "cartesian", "loss": "mse", "input": None, "average": 0},
+]
+
+
+def test_same_seed_same_bytes_another_seed_and_another_fold_others():
+    runs = [inpaint(SCAN, HIDDEN, hyperparameters(seed=seed), CPU) for seed in (0, 0, 5)]
+    assert runs[0].models.tobytes() == runs[1].models.tobytes() != runs[2].models.tobytes()
+    assert runs[0].spreads.tobytes() == runs[1].spreads.tobytes()
+    assert runs[0].metrics == runs[1].metrics
+    assert runs[0].models.shape == runs[0].spreads.shape == HIDDEN.shape
+    assert runs[0].models[0].tobytes() != runs[0].models[1].tobytes()
+
+
+@pytest.mark.parametrize("chosen", KINDS)
+def test_hidden_and_missing_pixels_have_no_influence_on_any_training(chosen):
+    """What is hidden is the same as what is missing: only its score knows it."""
+    chosen = hyperparameters(**chosen)
+    first = inpaint(SCAN, HIDDEN, chosen, CPU)
+    image = np.where((HIDDEN > 0).any(axis=0), COUNTS + 7, np.where(MISSING, np.nan, COUNTS)).astype(np.float32)
+    for k in range(2):
+        # Of one fold's hidden pixels; another fold sees these.
+        spoilt = SCAN._replace(image=np.where(MISSING | (HIDDEN[k] > 0), image, COUNTS))
+        again = inpaint(spoilt, HIDDEN, chosen, CPU)
+        assert again.models[k].tobytes() == first.models[k].tobytes()
+        assert again.models[1 - k].tobytes() != first.models[1 - k].tobytes()
+        assert again.curve[f"loss_{k}"][1:] == first.curve[f"loss_{k}"][1:]
+        assert again.curve[f"score_{k}"] != first.curve[f"score_{k}"]
+
+
+@pytest.mark.parametrize("chosen", KINDS)
+def test_a_refit_is_the_training_for_the_chosen_iterations_with_nothing_hidden(chosen):
+    chosen = hyperparameters(iterations=6, **chosen)
+    done = inpaint(SCAN, HIDDEN, {**chosen, "iterations": 4, "seed": 3}, CPU)
+    for k in range(2):
+        seen = SCAN._replace(missing=MISSING | (HIDDEN[k] > 0))
+        model, spread = refit(seen, chosen, done.iterations, seed=3 + k, device=CPU)
+        assert model.tobytes() == done.models[k].tobytes()
+        assert spread.tobytes() == done.spreads[k].tobytes()
+    assert done.iterations == 4
+    assert refit(SCAN, chosen, 4, 3, CPU)[0].tobytes() != refit(SCAN, chosen, 5, 3, CPU)[0].tobytes()
+
+
+def test_without_a_rule_all_iterations_are_made():
+    done = inpaint(SCAN, HIDDEN, hyperparameters(iterations=5, stop="end"), CPU)
+    assert done.iterations == done.metrics["iterations"] == 5
+    assert done.curve["iteration"] == [0, 2, 4, 5]
+    assert set(done.curve) == {"iteration", "loss_0", "loss_1", "score_0", "score_1"}
+    assert list(done.snapshots) == [0, 2, 4, 5]
+    assert not done.metrics["still_falling"]
+
+
+def test_the_hidden_pixels_end_a_training_that_only_learns_noise():
+    """Every pixel has the same rate, which is where it starts: nothing is to be learned."""
+    scan = SCAN._replace(image=np.random.default_rng(1).poisson(9, SHAPE).astype(np.float32))
+    chosen = hyperparameters(start="level", channels=16, lr=0.05, average=0, reg_noise_std=0)
+    done = inpaint(scan, HIDDEN, {**chosen, "iterations": 200, "stop": "hidden", "patience": 6}, CPU)
+    assert done.iterations <= 4
+    assert done.curve["iteration"][-1] <= 12
+    assert not done.metrics["still_falling"]
+    assert done.metrics["iterations"] == done.iterations
+    assert done.metrics["score"] == pytest.approx(
+        np.mean([done.curve[f"score_{k}"][done.iterations // 2] for k in range(2)]), rel=1e-4
+    )
+
+
+def test_a_training_that_still_becomes_better_says_so():
+    chosen = hyperparameters(start="level", lr=0.005, stop="hidden", patience=50, iterations=6)
+    done = inpaint(SCAN, HIDDEN, chosen, CPU)
+    assert done.metrics["still_falling"]
+    assert done.curve["iteration"][-1] == 6
+
+
+def test_the_variance_ends_a_training_without_any_score(monkeypatch):
+    chosen = hyperparameters(loss="mse", stop="variance", patience=4, iterations=60, average=0, lr=0.01)
+    done = inpaint(SCAN, HIDDEN, chosen, CPU)
+    assert done.iterations in done.curve["iteration"]
+    assert 6 <= done.iterations < done.curve["iteration"][-1] < 60
+    monkeypatch.setattr(inpainting._Fold, "score", lambda fold, cells: float(np.random.default_rng().random()))
+    assert inpaint(SCAN, HIDDEN, chosen, CPU).iterations == done.iterations
+
+
+def test_a_scan_without_a_centre_or_counts_takes_what_it_can():
+    colours = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
+    scan = Exposure(colours, SCAN.flags, MISSING, None, scale_of(colours, "colours"))
+    done = inpaint(scan, HIDDEN, hyperparameters(), CPU, truth=colours)
+    assert done.models.shape == (2, *SHAPE, 3) and done.spreads.shape == HIDDEN.shape
+    assert {key: done.taken[key] for key in ("domain", "loss", "start", "input")} == {
+        "domain": "cartesian",
+        "loss": "mse",
+        "start": "level",
+        "input": "noise",
+    }
+    assert done.models.min() >= 0 and done.models.max() <= 255
+    assert done.metrics["truth_mse"] > 0
+    assert done.snapshots[0][1].shape == (*SHAPE, 3)
+
+
+def test_the_truth_is_told_of_hidden_and_missing_pixels():
+    found = inpaint(SCAN, HIDDEN, hyperparameters(), CPU, truth=np.full(SHAPE, 8, np.float32))
+    off = [np.abs(model / 8 - 1)[hidden > 0] for model, hidden in zip(found.models, HIDDEN, strict=True)]
+    assert found.metrics["truth_error"] == pytest.approx(np.median(np.concatenate(off)))
+
+
+def test_nothing_left_to_train_on_is_one_line():
+    with pytest.raises(ScanError, match="mask: nothing is left to train on beside the hidden pixels; make it smaller"):
+        inpaint(SCAN, np.stack([HIDDEN[0], (~MISSING).astype(np.uint8)]), hyperparameters(), CPU)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_known_pixels_leave_bit_by_bit(dtype):
+    random = np.random.default_rng(0)
+    shape = SHAPE if dtype is np.float32 else (*SHAPE, 3)
+    image, model = random.integers(0, 256, shape).astype(dtype), random.normal(100, 200, shape).astype(np.float32)
+    healed = overlay(image, MISSING, model)
+    assert healed.dtype == dtype and healed[~MISSING].tobytes() == image[~MISSING].tobytes()
+    inside = model[MISSING] if dtype is np.float32 else model[MISSING].round().clip(0, 255)
+    np.testing.assert_array_equal(healed[MISSING], inside)

@@ -1,0 +1,79 @@
+"""Which run is the best, and which heals."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scatterheal.rank import chosen, rank
+
+
+def metrics_of(scores, cost=None, collapsed=False):
+    scores = list(scores)
+    return {
+        "scores": scores,
+        "score": float(np.mean(scores)),
+        "score_error": float(np.std(scores, ddof=1) / math.sqrt(len(scores))) if len(scores) > 1 else 0.0,
+        "collapsed": collapsed,
+        **({} if cost is None else {"cost": cost}),
+    }
+
+
+def table_of(**each):
+    runs = {run: {"method": "dip" if "cost" in found else run} for run, found in each.items()}
+    return rank(runs, each)
+
+
+def test_ties_go_to_the_cheaper_run():
+    """In one fold the dear run is better by as much as it is worse in the other, and a little."""
+    table = table_of(
+        dear=metrics_of([1.0, 2.0], cost=9),
+        cheap=metrics_of([1.1, 1.95], cost=3),
+        far=metrics_of([1.3, 2.3], cost=1),
+    )
+    assert table.run.tolist() == ["cheap", "dear", "far"]
+    assert table.tied.tolist() == [True, True, False]
+    assert table.behind.tolist() == pytest.approx([0.025, 0, 0.3])
+    assert table.behind_error.tolist() == pytest.approx([0.075, 0, 0])
+
+
+def test_folds_are_compared_one_by_one():
+    """One fold is far brighter than the other, for both runs; where both agree nothing is a tie."""
+    table = table_of(dear=metrics_of([1.0, 9.0], cost=9), cheap=metrics_of([1.01, 9.02], cost=1))
+    assert table.run.tolist() == ["dear", "cheap"]
+    assert table.score_error[0] > 100 * table.behind[1] > 100 * table.behind_error[1] > 0
+
+
+def test_what_is_no_network_costs_nothing():
+    table = table_of(net=metrics_of([1.0, 1.0], cost=1), telea=metrics_of([1.1, 0.95]))
+    assert table.run.tolist() == ["telea", "net"]
+    assert table.method.tolist() == ["telea", "dip"]
+    assert (chosen(table, "best"), chosen(table, "dip")) == ("telea", "net")
+
+
+def test_with_one_fold_the_better_score_wins():
+    table = table_of(dear=metrics_of([1.0], cost=9), cheap=metrics_of([1.001], cost=1), same=metrics_of([1.0], cost=3))
+    assert table.run.tolist() == ["same", "dear", "cheap"]
+
+
+def test_a_collapsed_run_is_last_and_no_tie_unless_all_are():
+    table = table_of(net=metrics_of([2.0, 2.0], cost=1), flat=metrics_of([1.0, 1.0], cost=0, collapsed=True))
+    assert table.run.tolist() == ["net", "flat"] and table.tied.tolist() == [True, False]
+    table = table_of(a=metrics_of([2.0], cost=1, collapsed=True), b=metrics_of([1.0], cost=2, collapsed=True))
+    assert table.run.tolist() == ["b", "a"]
+
+
+SCORES = st.lists(st.tuples(st.floats(0.5, 3), st.floats(0.5, 3), st.integers(0, 5)), min_size=1, max_size=6)
+
+
+@given(SCORES)
+def test_the_first_is_never_worse_than_the_best_by_more_than_its_error(scores):
+    table = table_of(**{f"r{k}": metrics_of(pair, cost=cost) for k, (*pair, cost) in enumerate(scores)})
+    assert table["rank"].tolist() == list(range(1, len(scores) + 1))
+    first = table.iloc[0]
+    assert first.behind <= first.behind_error
+    assert first.tied and (table.cost[table.tied] >= first.cost).all()
+    assert table.behind.min() == 0
+    assert table.score[~table.tied].is_monotonic_increasing

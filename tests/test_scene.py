@@ -1,0 +1,95 @@
+"""What a network is fitted to, and what a scan cannot take."""
+
+import numpy as np
+import pytest
+
+from scatterheal.config import Fit
+from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW
+from scatterheal.exposure import Exposure
+from scatterheal.scale import scale_of
+from scatterheal.scene import painted, prepare, taken
+
+POLAR = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "counterparts"}
+SHAPE, CENTRE = (40, 50), (24.0, 19.0)
+Y, X = np.indices(SHAPE)
+RATE = 3 + 2000 / (9 + (X - CENTRE[0]) ** 2 + (Y - CENTRE[1]) ** 2)
+COUNTS = np.random.default_rng(0).poisson(RATE).astype(np.float32)
+MISSING = (Y >= 25) & (Y < 30)
+
+
+def scan_of(image, unit="counts", flags=None, centre=CENTRE, limits=None):
+    flags = np.zeros(SHAPE, np.uint8) if flags is None else flags
+    return Exposure(image, flags, MISSING, centre, scale_of(image, unit, limits, ~MISSING))
+
+
+def hyperparameters(**changed):
+    return Fit(**{"radius_step": 1, "angles": 64, **changed}).model_dump(exclude={"device"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "unit", "centred", "changed"),
+    [
+        (POLAR, "counts", True, {}),
+        (POLAR, "counts", False, {"domain": "cartesian", "start": "level", "input": "noise"}),
+        (POLAR, "values", True, {"loss": "mse", "start": "level", "input": "noise"}),
+        (POLAR, "colours", False, {"domain": "cartesian", "loss": "mse", "start": "level", "input": "noise"}),
+        ({**POLAR, "domain": "cartesian"}, "counts", True, {"input": "noise"}),
+        ({**POLAR, "loss": "mse"}, "counts", True, {"start": "level", "input": "noise"}),
+        ({**POLAR, "input": "meshgrid", "start": "smooth"}, "counts", False, {"domain": "cartesian", "start": "level"}),
+        ({"domain": "cartesian", "loss": "mse", "start": "level", "input": None}, "colours", False, {}),
+    ],
+)
+def test_a_scan_takes_what_it_can(asked, unit, centred, changed):
+    assert taken({**asked, "lr": 0.1}, unit, centred) == {**asked, **changed, "lr": 0.1}
+
+
+@pytest.mark.parametrize("domain", ["polar", "cartesian"])
+@pytest.mark.parametrize("start", ["level", "radial", "smooth"])
+def test_an_empty_painting_is_what_is_expected_of_the_known_pixels(domain, start):
+    scan = scan_of(np.where(MISSING, np.nan, COUNTS).astype(np.float32))
+    prepared = prepare(scan, ~MISSING, hyperparameters(domain=domain, loss="poisson", start=start))
+    grid = prepared.scene.canvas
+    image = painted(np.zeros((grid.rows * grid.columns, 1), np.float32), prepared, scan)
+    assert image.shape == SHAPE
+    assert image[~MISSING] == pytest.approx(np.exp(prepared.scene.start[:, 0]))
+    if start == "level":
+        assert image == pytest.approx(COUNTS[~MISSING].mean(), rel=1e-4)
+    else:
+        assert np.median(np.abs(image / RATE - 1)[MISSING]) < 0.1
+
+
+def test_counts_stay_as_they_are_and_the_ends_of_a_bar_are_censored():
+    flags = np.zeros(SHAPE, np.uint8)
+    flags[COUNTS <= 3], flags[COUNTS >= 100] = CLIPPED_LOW, CLIPPED_HIGH
+    image = np.where(COUNTS <= 3, 1.5, np.minimum(COUNTS, 100)).astype(np.float32)
+    scene = prepare(scan_of(image, flags=flags), ~MISSING, hyperparameters(loss="poisson")).scene
+    assert scene.values[:, 0].tobytes() == image[~MISSING].tobytes()
+    assert (scene.at_most == (COUNTS <= 3)[~MISSING]).all() and scene.most == 3
+    assert (scene.at_least == (COUNTS >= 100)[~MISSING]).all()
+    whole = prepare(scan_of(COUNTS), ~MISSING, hyperparameters(loss="poisson")).scene
+    assert whole.at_most is None and whole.at_least is None
+
+
+@pytest.mark.parametrize("unit", ["counts", "values", "colours"])
+def test_with_the_squared_error_a_painting_is_in_the_scans_own_unit(unit):
+    image = {
+        "counts": COUNTS,
+        "values": COUNTS / COUNTS.max(),
+        "colours": np.random.default_rng(0).integers(0, 256, (*SHAPE, 3)).astype(np.uint8),
+    }[unit]
+    scan = scan_of(image, unit, limits=(0, 1))
+    prepared = prepare(scan, ~MISSING, hyperparameters(loss="mse", max_side=None))
+    assert prepared.scene.values.min() >= 0 and prepared.scene.values.max() <= 1
+    cells = np.zeros((MISSING.size, prepared.scene.values.shape[1]), np.float32)
+    # A canvas of the scan's own size, painted with what was measured.
+    cells[~MISSING.ravel()] = prepared.scene.values
+    there = painted(cells, prepared, scan)
+    assert there.shape == image.shape
+    np.testing.assert_allclose(there[~MISSING], image[~MISSING], rtol=1e-4, atol=1e-3)
+
+
+def test_counterparts_are_fed_on_a_full_circle_alone():
+    chosen = hyperparameters(**POLAR)
+    assert prepare(scan_of(COUNTS), ~MISSING, chosen).scene.maps.shape[0] == 2
+    outside = scan_of(COUNTS, centre=(-9.0, 20.0))
+    assert prepare(outside, ~MISSING, chosen).scene.maps is None
