@@ -148,7 +148,7 @@ def refit(
         Its standard deviation over the second half of the training.
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
-    chosen |= {"iterations": max(iterations, 1), "seed": seed}
+    chosen |= {"iterations": iterations, "seed": seed}
     prepared = prepare(scan, ~scan.missing, chosen)
     paintings = {
         painting.iteration: painting.cells for painting in fit(prepared.scene, chosen, device, chosen["check_every"])

@@ -73,7 +73,7 @@ def radial_start(canvas: Canvas, reads: sparse.csr_array, counts: NDArray[np.flo
         low, high = np.maximum(low, rate - AGREEMENT * error), np.minimum(high, rate + AGREEMENT * error)
         agreed &= (low <= high) | np.isnan(chosen)
         chosen = np.where(agreed & known, rate, chosen)
-    row, seen = np.arange(canvas.rows), np.isfinite(chosen)
+    row, seen = np.arange(canvas.rows), np.isfinite(chosen) & (pixels > 0)
     profile = np.interp(row, row[seen], np.log(np.maximum(chosen[seen], LEAST_RATE)))
     first = int(row[seen][0])
     if canvas.origin[0] == 0 and first > 0:
@@ -89,8 +89,8 @@ def counterparts(canvas: Canvas, reads: sparse.csr_array, counts: NDArray[np.flo
 
     The first is the smoothed pattern turned by half a circle (Friedel's law), the second the mean of its two mirror
     images, at the axis of its own second harmonic and square to it (fibre symmetry); both relative to the radial mean.
-    Neither holds the counts of the place where it is shown, and the network learns from the known pixels what they are
-    worth.
+    But near its two axes, where a place is its own mirror image, neither holds the counts of the place where it is
+    shown, and the network learns from the known pixels what they are worth.
 
     Parameters
     ----------

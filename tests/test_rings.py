@@ -81,3 +81,15 @@ def _parts(canvas, pattern):
 def test_scaling_the_counts_scales_no_counterpart(circle):
     maps = [rings.counterparts(circle, *spread(circle, factor * lobes(1.0))) for factor in (1000, 4000)]
     np.testing.assert_allclose(*maps, atol=0.01)
+
+
+@pytest.mark.parametrize("stop", [8, 12, 16])
+def test_behind_the_beamstop_the_start_goes_on_as_it_comes(stop):
+    canvas = polar(SHAPE, CENTRE, radius_step=0.5, angles=2)
+    falling = 3 + 3000 * np.exp(-0.5 * (RADIUS / 9) ** 2)
+    start = np.exp(rings.radial_start(canvas, *spread(canvas, falling, stop < RADIUS)))
+    assert start[0, 0] == pytest.approx(3003, rel=0.3)
+    # A ring just outside is not smeared into it.
+    ring = 3 + 400 * np.exp(-0.5 * ((RADIUS - stop - 8) / 2) ** 2)
+    start = np.exp(rings.radial_start(canvas, *spread(canvas, ring, stop < RADIUS)))
+    assert start[: 2 * stop, 0].max() < 5
