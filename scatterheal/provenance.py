@@ -18,7 +18,7 @@ from scatterheal.masks import REASONS
 # The packages that decide what is read, masked and painted.
 PACKAGES = (
     *("torch", "numpy", "scipy", "scikit-image", "pillow", "fabio", "h5py", "hdf5plugin", "tifffile", "pyFAI"),
-    *("matplotlib", "snakemake"),
+    *("matplotlib", "opencv-python-headless", "snakemake"),
 )
 
 
