@@ -37,7 +37,8 @@ def poisson(log_rate: Tensor, measured: Measured) -> Tensor:
     """Mean negative log-likelihood of counts, without the terms that do not depend on the rate.
 
     Counts at the ends of a colour bar are censored: ``-log P(n <= most)`` and ``-log P(n >= value)``, the latter in
-    Anscombe's normal approximation, since bars end at many counts.
+    Anscombe's normal approximation, since bars end at many counts: right to a fifth where the rate is not more than
+    three standard deviations below them.
 
     Parameters
     ----------
