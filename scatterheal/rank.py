@@ -19,7 +19,7 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     Parameters
     ----------
     runs : mapping
-        The hyperparameters of each run.
+        The hyperparameters of each run, as far as the scan could take them.
     metrics : mapping
         What `scatterheal.inpaint.inpaint`, or `scatterheal.judge.judge`, reported for it.
 

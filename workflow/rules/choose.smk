@@ -3,6 +3,7 @@
 
 rule rank:
     input:
+        run=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/run.json", run=RUNS),
         metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
     output:
         ranking=report(
@@ -22,7 +23,7 @@ rule rank:
         mem_mb=2000,
         runtime=10,
     params:
-        runs=RUNS,
+        runs=list(RUNS),
         code=code("rank", "rank"),
     script:
         "../../scripts/rank.py"
