@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time: a property that fails does so for everybody. `--hypothesis-profile=default` searches on.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 SCANS = Path(__file__).parent / "scans"
 SHARED = Path(__file__).parents[2] / "shared" / "scans"
