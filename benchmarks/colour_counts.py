@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from colour_inversion import shown_in_figure
-from healing import OFFSETS, Case, case, moved, network
+from healing import OFFSETS, Case, case, moved, network, networks
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
 from scatterheal import baselines
-from scatterheal.config import ROOT, read_config, read_scan, runs_of
+from scatterheal.config import ROOT, read_scan
 from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, Censoring, censoring
 from scatterheal.exposure import centre_of
 from scatterheal.fit import choose_device
@@ -112,12 +112,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    raw = {}
-    if asked.config:
-        import yaml
-
-        raw = yaml.safe_load(asked.config.read_text())
-    runs = {run: h for run, h in runs_of(read_config(raw)).items() if h["method"] == "dip"}
+    runs = networks(asked.config)
     figure = figure_and_frame()
     models = {}
     for method in asked.methods:

@@ -12,9 +12,11 @@ import argparse
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
@@ -62,8 +64,8 @@ def moved(gaps: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]
 
 def real(name: str) -> Case:
     """A real frame with the careful mask of tests/scans; of HDPE_85_low the 860 x 860 pixels round the beam."""
-    yaml = ROOT / "tests" / "scans" / {"HDPE_85_low": "HDPE_85_low_frame.yaml", "buf1_00000": "buf1_00000.yaml"}[name]
-    prepared = prepare(read_scan(yaml))
+    file = ROOT / "tests" / "scans" / {"HDPE_85_low": "HDPE_85_low_frame.yaml", "buf1_00000": "buf1_00000.yaml"}[name]
+    prepared = prepare(read_scan(file))
     counts, reasons, flags = prepared.intensity.values, prepared.reasons.reasons, prepared.intensity.flags
     centre = centre_of(prepared.reasons.found)
     gaps = detector_factory("Pilatus2M" if name == "HDPE_85_low" else "Pilatus1M").mask > 0
@@ -108,6 +110,12 @@ def case(
     return Case(Exposure(counts, flags, missing, centre, known), truth, np.where(judged, GAP, 0)[None], folds)
 
 
+def networks(config: Path | None) -> dict[str, dict[str, Any]]:
+    """The network's runs of a config file; without one those of the preset."""
+    raw = yaml.safe_load(config.read_text()) if config else {}
+    return {run: asked for run, asked in runs_of(read_config(raw)).items() if asked["method"] == "dip"}
+
+
 def network(found: Case, runs: dict, device: torch.device) -> tuple[NDArray, str]:
     """What the pipeline's network says: the best run of the grid, fitted again to all that is known."""
     metrics = {run: inpaint(found.exposure, found.folds, h, device).metrics for run, h in runs.items()}
@@ -127,12 +135,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="what each method says, as TIFF")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    raw = {}
-    if asked.config:
-        import yaml
-
-        raw = yaml.safe_load(asked.config.read_text())
-    runs = {run: h for run, h in runs_of(read_config(raw)).items() if h["method"] == "dip"}
+    runs = networks(asked.config)
     for name in asked.scans:
         found = real(name) if name in REAL else simulated(name)
         print(f"\n{name}: {(found.hidden > 0).sum()} hidden pixels judge\n", flush=True)

@@ -127,7 +127,8 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     [(0, (256, 1)), (2, (256, 1)), (4, (256, 1))]
     """
     chosen, canvas = hyperparameters, scene.canvas
-    measured = Measured(*(_on(device, part) for part in scene[2:5]), scene.most)
+    parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
+    measured = Measured(*parts, scene.most)
     reads, spreads = _matrix(scene.reads, device), _matrix(scene.reads.T, device)
     loss_of, start = LOSSES[chosen["loss"]], _on(device, scene.start)
 

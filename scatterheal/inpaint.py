@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 
 from scatterheal import stopping
+from scatterheal.canvas import Canvas
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
 from scatterheal.fit import Painting, fit
 from scatterheal.judge import judge
 from scatterheal.scale import to_unit
-from scatterheal.scene import Prepared, painted, prepare, taken
+from scatterheal.scene import Prepared, painted, prepare, taken, view_of
 from scatterheal.thinning import thin
 from scatterheal.uncertainty import pool
 
@@ -81,7 +83,8 @@ def inpaint(
         A fold leaves no pixel to train on, or the first painting is not finite.
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
-    folds = [_Fold(scan, hidden_of, {**chosen, "seed": chosen["seed"] + k}) for k, hidden_of in enumerate(hidden)]
+    view = view_of(scan, chosen)
+    folds = [_Fold(scan, of_fold, {**chosen, "seed": chosen["seed"] + k}, view) for k, of_fold in enumerate(hidden)]
     every = 1 if chosen["stop"] == "variance" else chosen["check_every"]
     variance = stopping.MovingVariance()
     curve: dict[str, list[float]] = {"iteration": []}
@@ -205,12 +208,18 @@ def _model_and_spread(
 class _Fold:
     """One training, and the pixels that judge it."""
 
-    def __init__(self, scan: Exposure, hidden: NDArray[np.uint8], chosen: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        scan: Exposure,
+        hidden: NDArray[np.uint8],
+        chosen: Mapping[str, Any],
+        view: tuple[Canvas, sparse.csr_array],
+    ) -> None:
         known = ~scan.missing & (hidden == 0)
         if not known.any():
             raise ScanError("mask: nothing is left to train on beside the hidden pixels; make it smaller")
         self.chosen = chosen
-        self.prepared: Prepared = prepare(scan, known, chosen)
+        self.prepared: Prepared = prepare(scan, known, chosen, view)
         judged = hidden > 0
         self.reads = self.prepared.whole[np.flatnonzero(judged)]
         if chosen["loss"] == "mse":

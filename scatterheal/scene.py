@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scatterheal import canvas, rings
+from scatterheal.canvas import Canvas
 from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, censoring
 from scatterheal.exposure import Exposure
 from scatterheal.fit import Scene
@@ -64,7 +65,29 @@ def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", 
     return chosen
 
 
-def prepare(scan: Exposure, known: NDArray[np.bool_], hyperparameters: Mapping[str, Any]) -> Prepared:
+def view_of(scan: Exposure, hyperparameters: Mapping[str, Any]) -> tuple[Canvas, sparse.csr_array]:
+    """The canvas for a scan, and S at all of its pixels: the same for every fold.
+
+    Parameters
+    ----------
+    scan : Exposure
+    hyperparameters : mapping
+        domain, max_side, radius_step, angles, as `taken` gives them.
+    """
+    chosen, shape = hyperparameters, scan.missing.shape
+    if chosen["domain"] == "polar":
+        grid = canvas.polar(shape, scan.centre, chosen["radius_step"], chosen["angles"])
+    else:
+        grid = canvas.cartesian(shape, chosen["max_side"])
+    return grid, canvas.sampling(grid, np.ones(shape, bool))
+
+
+def prepare(
+    scan: Exposure,
+    known: NDArray[np.bool_],
+    hyperparameters: Mapping[str, Any],
+    view: tuple[Canvas, sparse.csr_array] | None = None,
+) -> Prepared:
     """Make a scene of the pixels that a training may see.
 
     Parameters
@@ -74,17 +97,15 @@ def prepare(scan: Exposure, known: NDArray[np.bool_], hyperparameters: Mapping[s
         Those pixels.
     hyperparameters : mapping
         domain, loss, start, input, max_side, radius_step, angles, as `taken` gives them.
+    view : (Canvas, sparse array), optional
+        From `view_of`, where several folds share it.
 
     Returns
     -------
     Prepared
     """
-    chosen, shape = hyperparameters, known.shape
-    if chosen["domain"] == "polar":
-        grid = canvas.polar(shape, scan.centre, chosen["radius_step"], chosen["angles"])
-    else:
-        grid = canvas.cartesian(shape, chosen["max_side"])
-    whole = canvas.sampling(grid, np.ones(shape, bool))
+    chosen = hyperparameters
+    grid, whole = view or view_of(scan, chosen)
     reads = whole[np.flatnonzero(known)]
     if chosen["loss"] == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
