@@ -94,6 +94,36 @@ def polar(shape: tuple[int, int], centre: tuple[float, float], radius_step: floa
     )
 
 
+def polar_features(canvas: Canvas, centre: tuple[float, float]) -> NDArray[np.float32]:
+    """Where the cells of a Cartesian canvas lie round the beam: radius, and cosine and sine of the azimuth, in 0..1.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        A Cartesian one.
+    centre : (x, y)
+        Of the beam, in pixels of the scan.
+
+    Returns
+    -------
+    maps : float32 array (3, rows, columns)
+
+    Examples
+    --------
+    >>> polar_features(cartesian((1, 3), None), (0.0, 0.0))[:, 0, 2].tolist()
+    [1.0, 1.0, 0.5]
+    """
+    y, x = (
+        (first + step * np.arange(count) - of_centre)
+        for first, step, count, of_centre in zip(
+            canvas.origin, canvas.step, (canvas.rows, canvas.columns), centre[::-1], strict=True
+        )
+    )
+    radius, azimuth = np.hypot(y[:, None], x), np.arctan2(y[:, None], x)
+    maps = radius / max(radius.max(), 1), (1 + np.cos(azimuth)) / 2, (1 + np.sin(azimuth)) / 2
+    return np.stack(maps).astype(np.float32)
+
+
 def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
     """The matrix S: what each pixel of a scan reads from the canvas.
 

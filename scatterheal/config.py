@@ -241,9 +241,9 @@ class Fit(Strict):
     the method polar_smooth says. A scan without a centre takes level."""
     network: Literal["vase", "kate", "library"] = "vase"
     """vase: the paper's (no skips); kate: with skips; library: 16-32-64-128-128 channels."""
-    input: Literal["meshgrid", "noise", "counterparts"] | None = None
-    """What the network is fed; none: the network's own (vase: meshgrid, the others: noise); counterparts: noise, and
-    the pattern turned by half a circle and mirrored, on a polar canvas."""
+    input: Literal["meshgrid", "noise", "polar"] | None = None
+    """What the network is fed; none: the network's own (vase: meshgrid, the others: noise); polar: radius and azimuth,
+    on either canvas."""
     channels: Annotated[int, Field(ge=4, le=512)] = 128
     """Width of the widest level; the others keep their ratio to it."""
     lr: Annotated[float, Field(gt=0)] = 0.01

@@ -46,7 +46,7 @@ class Scene(NamedTuple):
     gain: float = 1.0
     """How much of the network's output is added to `start`: about as much as there is left to explain."""
     maps: NDArray[np.float32] | None = None
-    """(maps, rows, columns): what the network is fed beside its own input; None: nothing."""
+    """(maps, rows, columns): what the network is fed instead of its own input; None: its own."""
 
 
 class Painting(NamedTuple):
@@ -134,9 +134,10 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
 
     # 1. Initialise the weights and the input.
     random = torch.Generator(device).manual_seed(chosen["seed"])
-    still = networks.still_input(chosen["network"], chosen["input"], canvas, random)
-    if scene.maps is not None:
-        still = torch.cat([still, networks.padded(_on(device, scene.maps)[None], chosen["network"])], dim=1)
+    if scene.maps is None:
+        still = networks.still_input(chosen["network"], chosen["input"], canvas, random)
+    else:
+        still = networks.padded(_on(device, scene.maps)[None], chosen["network"])
     still = still.contiguous(memory_format=torch.channels_last)
     network = _seeded_network(chosen, still.shape[1], scene, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=chosen["lr"])

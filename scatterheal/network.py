@@ -141,10 +141,10 @@ def still_input(name: str, kind: str | None, canvas: Canvas, generator: torch.Ge
     ----------
     name : str
         The network.
-    kind : {"meshgrid", "noise", "counterparts"} or None
+    kind : {"meshgrid", "noise"} or None
         meshgrid: x and y, each from 0 to 1 over the canvas (and on over the padding), on a polar one radius and
-        azimuth, the latter as cosine and sine where it closes on itself; noise: uniform in 0..0.1, also
-        beside counterparts; None: the network's own.
+        azimuth, the latter as cosine and sine where it closes on itself; noise: uniform in 0..0.1; None: the network's
+        own.
     canvas : Canvas
         The input has its padded size.
     generator : torch.Generator

@@ -17,12 +17,10 @@ from scatterheal.fit import Scene
 from scatterheal.polar_smooth import choose_kernels, polar_smooth
 from scatterheal.scale import from_unit, to_unit
 
-# Standard deviation of the counterparts as they are fed; that of a noise input is 0.029.
-COUNTERPARTS = 0.1
 # No start is so good that less than this is added to it.
 LEAST_GAIN = 0.01
-# The radial profile from which a painting starts has a row for so many pixels of the scan.
-PROFILE_STEP = 0.5
+# The radial profile from which a painting starts has a row for so many pixels of the scan, and so many sectors.
+PROFILE_STEP, SECTORS = 0.5, 48
 
 
 class Prepared(NamedTuple):
@@ -49,7 +47,7 @@ def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", 
 
     Examples
     --------
-    >>> asked = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "counterparts"}
+    >>> asked = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise"}
     >>> taken(asked, "colours", centred=True)
     {'domain': 'polar', 'loss': 'mse', 'start': 'level', 'input': 'noise'}
     """
@@ -60,8 +58,9 @@ def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", 
         chosen["domain"] = "cartesian"
     if not centred or chosen["loss"] == "mse":
         chosen["start"] = "level"
-    if chosen["input"] == "counterparts" and (chosen["domain"] != "polar" or chosen["loss"] == "mse"):
-        chosen["input"] = "noise"
+    if chosen["input"] == "polar" and (chosen["domain"] == "polar" or not centred):
+        # Radius and azimuth are the x and y of a polar canvas.
+        chosen["input"] = "meshgrid"
     return chosen
 
 
@@ -107,15 +106,13 @@ def prepare(
     chosen = hyperparameters
     grid, whole = view or view_of(scan, chosen)
     reads = whole[np.flatnonzero(known)]
+    maps = canvas.polar_features(grid, scan.centre) if chosen["input"] == "polar" else None
     if chosen["loss"] == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
-        return Prepared(Scene(grid, reads, values), whole, None)
+        return Prepared(Scene(grid, reads, values, maps=maps), whole, None)
     counts, flags = scan.image[known], scan.flags[known]
     limits = censoring(counts, flags)
     start = _start(scan, known, chosen["start"])
-    maps = None
-    if chosen["input"] == "counterparts" and grid.wraps:
-        maps = COUNTERPARTS * rings.counterparts(grid, reads, counts)
     expected = np.exp(start[known], dtype=np.float64)
     scene = Scene(
         grid,
@@ -170,7 +167,7 @@ def _start(scan: Exposure, known: NDArray[np.bool_], how: str) -> NDArray[np.flo
     if how == "smooth":
         rate = polar_smooth(scan.image, known, scan.centre, *choose_kernels(scan.image, known, scan.centre))
         return np.log(np.maximum(rate, rings.LEAST_RATE))
-    profile = canvas.polar(known.shape, scan.centre, PROFILE_STEP, angles=2)
+    profile = canvas.polar(known.shape, scan.centre, PROFILE_STEP, SECTORS)
     reads = canvas.sampling(profile, np.ones(known.shape, bool))
     of_radius = rings.radial_start(profile, reads[np.flatnonzero(known)], counts)
     return (reads @ of_radius.ravel()).reshape(known.shape).astype(np.float32)

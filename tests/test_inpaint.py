@@ -26,14 +26,14 @@ SCAN = Exposure(COUNTS, np.zeros(SHAPE, np.uint8), MISSING, CENTRE, scale_of(COU
 
 def hyperparameters(**changed):
     tiny = {"channels": 4, "iterations": 4, "check_every": 2, "snapshot_every": 2, "radius_step": 2, "angles": 32}
-    polar = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "counterparts", "average": 0.9}
+    polar = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise", "average": 0.9}
     return Fit(**{**tiny, **polar, "lr": 0.02, **changed}).model_dump(exclude={"device"})
 
 
 KINDS = [
     {},
     {"start": "smooth", "loss": "anscombe"},
-    {"domain": "cartesian", "start": "level", "input": "noise"},
+    {"domain": "cartesian", "start": "level", "input": "polar"},
     {"domain": "cartesian", "loss": "mse", "input": None, "average": 0},
 ]
 

@@ -9,7 +9,7 @@ from scatterheal.exposure import Exposure
 from scatterheal.scale import scale_of
 from scatterheal.scene import painted, prepare, taken
 
-POLAR = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "counterparts"}
+POLAR = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise"}
 SHAPE, CENTRE = (40, 50), (24.0, 19.0)
 Y, X = np.indices(SHAPE)
 RATE = 3 + 2000 / (9 + (X - CENTRE[0]) ** 2 + (Y - CENTRE[1]) ** 2)
@@ -30,11 +30,13 @@ def hyperparameters(**changed):
     ("asked", "unit", "centred", "changed"),
     [
         (POLAR, "counts", True, {}),
-        (POLAR, "counts", False, {"domain": "cartesian", "start": "level", "input": "noise"}),
-        (POLAR, "values", True, {"loss": "mse", "start": "level", "input": "noise"}),
-        (POLAR, "colours", False, {"domain": "cartesian", "loss": "mse", "start": "level", "input": "noise"}),
-        ({**POLAR, "domain": "cartesian"}, "counts", True, {"input": "noise"}),
-        ({**POLAR, "loss": "mse"}, "counts", True, {"start": "level", "input": "noise"}),
+        (POLAR, "counts", False, {"domain": "cartesian", "start": "level"}),
+        (POLAR, "values", True, {"loss": "mse", "start": "level"}),
+        (POLAR, "colours", False, {"domain": "cartesian", "loss": "mse", "start": "level"}),
+        ({**POLAR, "domain": "cartesian", "input": "polar"}, "counts", True, {}),
+        ({**POLAR, "input": "polar"}, "counts", True, {"input": "meshgrid"}),
+        ({**POLAR, "input": "polar", "start": "level"}, "counts", False, {"domain": "cartesian", "input": "meshgrid"}),
+        ({**POLAR, "loss": "mse"}, "counts", True, {"start": "level"}),
         ({**POLAR, "input": "meshgrid", "start": "smooth"}, "counts", False, {"domain": "cartesian", "start": "level"}),
         ({"domain": "cartesian", "loss": "mse", "start": "level", "input": None}, "colours", False, {}),
     ],
@@ -88,8 +90,10 @@ def test_with_the_squared_error_a_painting_is_in_the_scans_own_unit(unit):
     np.testing.assert_allclose(there[~MISSING], image[~MISSING], rtol=1e-4, atol=1e-3)
 
 
-def test_counterparts_are_fed_on_a_full_circle_alone():
-    chosen = hyperparameters(**POLAR)
-    assert prepare(scan_of(COUNTS), ~MISSING, chosen).scene.maps.shape[0] == 2
-    outside = scan_of(COUNTS, centre=(-9.0, 20.0))
-    assert prepare(outside, ~MISSING, chosen).scene.maps is None
+def test_radius_and_azimuth_are_fed_to_a_cartesian_canvas():
+    chosen = hyperparameters(loss="poisson", input="polar")
+    maps = prepare(scan_of(COUNTS), ~MISSING, chosen).scene.maps
+    assert maps.shape == (3, *SHAPE)
+    assert np.unravel_index(maps[0].argmin(), SHAPE) == CENTRE[::-1]
+    # Right of the beam, and below it.
+    assert maps[1:, 19, 49] == pytest.approx([1, 0.5]) and maps[1:, 39, 24] == pytest.approx([0.5, 1])
