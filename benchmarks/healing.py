@@ -33,7 +33,7 @@ from scatterheal.rank import chosen, rank
 REAL = ("HDPE_85_low", "buf1_00000")
 # The two offsets (rows, columns) of the module grid that hides pixels of the real frames.
 OFFSETS = ((-90, -150), (60, 110))
-FOLDS = 2
+FOLDS, REFITS = 2, 3
 
 
 @dataclasses.dataclass
@@ -120,10 +120,9 @@ def network(found: Case, runs: dict, device: torch.device) -> tuple[NDArray, str
     """What the pipeline's network says: the best run of the grid, fitted again to all that is known."""
     metrics = {run: inpaint(found.exposure, found.folds, h, device).metrics for run, h in runs.items()}
     best = chosen(rank(runs, metrics), "dip")
-    seed = runs[best]["seed"] + FOLDS
-    return refit(found.exposure, runs[best], metrics[best]["iterations"], seed, device)[0], (
-        f"{best}, {metrics[best]['iterations']} iterations"
-    )
+    first = runs[best]["seed"] + FOLDS
+    done = refit(found.exposure, runs[best], metrics[best]["iterations"], range(first, first + REFITS), device)
+    return done.model, f"{best}, {metrics[best]['iterations']} iterations"
 
 
 def main() -> None:

@@ -266,7 +266,7 @@ class Fit(Strict):
     snapshot_every: Annotated[int, Field(ge=1)] = 1500
     """Every so many iterations, and after the last, the output is saved as an image; a multiple of check_every."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seed of the weights, the input and every noise; the folds and the refit count on from it."""
+    """Seed of the weights, the input and every noise; the folds and the refits count on from it."""
     max_side: Annotated[int, Field(ge=16)] | None = 282
     """Cartesian: the most rows and columns to paint on; none: the scan's own size."""
     radius_step: Annotated[float, Field(gt=0)] = 1.4
@@ -317,6 +317,9 @@ class Config(Strict):
     biharmonic, biharmonic_smooth, telea, navier_stokes."""
     folds: Annotated[int, Field(ge=1, le=16)] = 2
     """So many sets of hole-shaped hidden regions; every run is trained once without each of them, and scored on it."""
+    refits: Annotated[int, Field(ge=1, le=16)] = 3
+    """So many networks, each with its own seed, are fitted to all valid pixels by the best run's hyperparameters; their
+    mean heals."""
     heal_with: Literal["best", "dip"] = "best"
     """best: what scores best on the hidden pixels, also where that is no network; dip: the best of the grid's runs."""
 

@@ -132,32 +132,51 @@ def inpaint(
     return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, chosen)
 
 
+class Refitted(NamedTuple):
+    """What networks say that saw all valid pixels."""
+
+    model: NDArray[np.float32]
+    """Like the scan's image and in its unit: the mean of their paintings; of counts that is the geometric one."""
+    spread: NDArray[np.float32]
+    """(height, width): the standard deviation of each image over the second half of its training, their mean square."""
+    apart: NDArray[np.float32]
+    """(height, width): the standard deviation of their images, smoothed; 0 of a single one."""
+
+
 def refit(
-    scan: Exposure, hyperparameters: Mapping[str, Any], iterations: int, seed: int, device: torch.device
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Train on all valid pixels, for as many iterations as the hidden pixels told.
+    scan: Exposure, hyperparameters: Mapping[str, Any], iterations: int, seeds: Sequence[int], device: torch.device
+) -> Refitted:
+    """Train on all valid pixels, for as many iterations as the hidden pixels told, once with each seed.
 
     Parameters
     ----------
     scan, hyperparameters, device
         As for `inpaint`.
-    iterations, seed : int
+    iterations : int
+    seeds : sequence of int
 
     Returns
     -------
-    model : float32 array like the scan's image
-        The network's own image, in the scan's unit.
-    spread : float32 array (height, width)
-        Its standard deviation over the second half of the training.
+    Refitted
     """
-    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
-    chosen |= {"iterations": iterations, "seed": seed}
-    prepared = prepare(scan, ~scan.missing, chosen)
-    paintings = {
-        painting.iteration: painting.cells for painting in fit(prepared.scene, chosen, device, chosen["check_every"])
-    }
-    members = [paintings[checked] for checked in _members(paintings, chosen["iterations"])]
-    return _model_and_spread(members, prepared, scan)
+    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
+    view = view_of(scan, chosen)
+    prepared = prepare(scan, ~scan.missing, chosen, view)
+    cells, images, squares = [], [], []
+    for seed in seeds:
+        paintings = {
+            painting.iteration: painting.cells
+            for painting in fit(prepared.scene, {**chosen, "seed": seed}, device, chosen["check_every"])
+        }
+        members = [paintings[checked] for checked in _members(paintings, iterations)]
+        image, spread = _model_and_spread(members, prepared, scan)
+        cells.append(members[-1])
+        images.append(_grey(image))
+        squares.append(spread.astype(np.float64) ** 2)
+    # Paintings, not images: of counts the logarithms.
+    model = painted(np.mean(cells, axis=0), prepared, scan)
+    apart = pool(np.stack(images))[1] if len(images) > 1 else np.zeros_like(images[0])
+    return Refitted(model, np.sqrt(np.mean(squares, axis=0)).astype(np.float32), apart)
 
 
 def check_by_thinning(
@@ -183,7 +202,7 @@ def check_by_thinning(
     if not whole or scan.flags[valid].any():
         return None
     seen, unseen = thin(np.where(valid, scan.image, 0), 0.5, hyperparameters["seed"])
-    rate, _ = refit(scan._replace(image=seen), hyperparameters, iterations, hyperparameters["seed"], device)
+    rate = refit(scan._replace(image=seen), hyperparameters, iterations, [hyperparameters["seed"]], device).model
     floor = expected_deviance(rate[valid]).mean()
     return {
         name: float(deviance(half[valid], scan.flags[valid], rate[valid]).mean() / floor)
@@ -200,9 +219,13 @@ def _model_and_spread(
     members: Sequence[NDArray[np.float32]], prepared: Prepared, scan: Exposure
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     images = [painted(cells, prepared, scan) for cells in members]
-    # Of a picture the spread of its brightness.
-    grey = np.stack([image if image.ndim == 2 else image.mean(axis=2) for image in images])
+    grey = np.stack([_grey(image) for image in images])
     return images[-1], pool(grey)[1] if len(grey) > 1 else np.zeros_like(grey[0])
+
+
+def _grey(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of a picture the brightness."""
+    return image if image.ndim == 2 else image.mean(axis=2)
 
 
 class _Fold:

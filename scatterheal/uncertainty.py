@@ -203,19 +203,24 @@ def sd_image(
     calibration: Calibration,
     rate: NDArray[np.float32],
     spread: NDArray[np.float32],
+    apart: NDArray[np.float32],
     counts: NDArray[np.float32],
     valid: Where,
 ) -> NDArray[np.float32]:
     """The standard deviation of every pixel of a healed scan.
 
-    Of a healed pixel it is that of its rate. Of a valid one, which keeps its count, it is that count's own: the root of
-    the count (of one where there is none), as other programs have it too; of a value the noise that hidden pixels have.
+    Of a healed pixel it is that of its rate, but never less than fits with different seeds are apart: where they
+    disagree more than hidden pixels made expect, as behind the beamstop, nothing tells which is right. Of a valid one,
+    which keeps its count, it is that count's own: the root of the count (of one where there is none), as other programs
+    have it too; of a value the noise that hidden pixels have.
 
     Parameters
     ----------
     calibration : Calibration
     rate, spread : float32 arrays (height, width)
         From `pool`, of fits on all valid pixels.
+    apart : float32 array (height, width)
+        Standard deviation of fits with other seeds; 0 where there is one alone.
     counts : float32 array (height, width)
         The scan.
     valid : bool array (height, width)
@@ -227,15 +232,16 @@ def sd_image(
 
     Examples
     --------
-    >>> rate, spread, counts = np.float32([[[4, 4]], [[0.5, 0.5]], [[9, np.nan]]])
-    >>> sd_image(Calibration(2, 0, 1, 1.0, {}, None), rate, spread, counts, np.array([[True, False]])).tolist()
+    >>> rate, spread, apart, counts = np.float32([[[4, 4]], [[0.5, 0.5]], [[0.1, 0.1]], [[9, np.nan]]])
+    >>> sd_image(Calibration(2, 0, 1, 1.0, {}, None), rate, spread, apart, counts, np.array([[True, False]])).tolist()
     [[3.0, 1.0]]
     """
     if calibration.noise is None:
         own = np.sqrt(np.maximum(counts, 1))
     else:
         own = np.sqrt(_noise_variance(calibration.noise, rate))
-    return np.where(valid, own, standard_deviation(calibration, rate, spread)).astype(np.float32)
+    healed = np.maximum(standard_deviation(calibration, rate, spread), apart)
+    return np.where(valid, own, healed).astype(np.float32)
 
 
 def reach(valid: Where, hidden: Sequence[Where]) -> tuple[NDArray[np.float32], Where]:

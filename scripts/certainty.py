@@ -15,7 +15,8 @@ hidden = storage.read_pages(Path(snakemake.input.hidden)) > 0
 chosen = storage.read_json(Path(snakemake.input.chosen))["run"]
 number = list(snakemake.params.runs).index(chosen)
 models = storage.read_pages(Path(snakemake.input.models[number]))
-model, spread = (storage.read_tiff(Path(snakemake.input[name])) for name in ("model", "spread"))
+model = storage.read_tiff(Path(snakemake.input.model))
+spread, apart = storage.read_pages(Path(snakemake.input.spread))
 image, unit = scan.image, "counts" if scan.scale.unit == "counts" else "values"
 if image.ndim == 3:
     image, model = luminance(image), luminance(model.clip(0, 255).astype(np.uint8))
@@ -26,7 +27,7 @@ if snakemake.params.runs[chosen]["method"] == "dip":
 
 folds = [uncertainty.Fold(*of_fold) for of_fold in zip(models, spreads, hidden, strict=True)]
 calibration = uncertainty.calibrate(image, scan.flags, folds, unit)
-sd = uncertainty.sd_image(calibration, model, spread, image, ~scan.missing)
+sd = uncertainty.sd_image(calibration, model, spread, apart, image, ~scan.missing)
 distance, beyond = uncertainty.reach(~scan.missing, hidden)
 # No copy of the beamstop lies where the beam is: what is painted there goes beyond all that is known.
 beyond |= storage.read_tiff(Path(snakemake.input.reasons)) & BEAMSTOP > 0

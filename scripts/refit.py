@@ -29,15 +29,16 @@ if hyperparameters["method"] == "dip":
     device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
     log.info(fit.describe_device(device))
     metrics = storage.read_json(Path(snakemake.input.metrics[list(snakemake.params.runs).index(best)]))
-    seed = hyperparameters["seed"] + snakemake.params.folds
-    model, spread = refit(scan, hyperparameters, metrics["iterations"], seed, device)
+    first_seed = hyperparameters["seed"] + snakemake.params.folds
+    seeds = range(first_seed, first_seed + snakemake.params.refits)
+    model, *spreads = refit(scan, hyperparameters, metrics["iterations"], seeds, device)
     if snakemake.params.thinning:
         thinned = check_by_thinning(scan, hyperparameters, metrics["iterations"], device)
         log.info("halves of the counts, deviance over floor: %s", thinned or "the scan has no whole counts")
 else:
     model = baselines.heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)
-    spread = np.zeros(scan.missing.shape, np.float32)
+    spreads = np.zeros((2, *scan.missing.shape), np.float32)
 
 storage.write_tiff(Path(snakemake.output.model), model.astype(np.float32))
-storage.write_tiff(Path(snakemake.output.spread), spread, compress=True)
+storage.write_pages(Path(snakemake.output.spread), np.stack(spreads))
 storage.write_json(Path(snakemake.output.chosen), {"run": best, "best": str(first.run), "thinned": thinned})

@@ -69,11 +69,20 @@ def test_a_refit_is_the_training_for_the_chosen_iterations_with_nothing_hidden(c
     done = inpaint(SCAN, HIDDEN, {**chosen, "iterations": 4, "seed": 3}, CPU)
     for k in range(2):
         seen = SCAN._replace(missing=MISSING | (HIDDEN[k] > 0))
-        model, spread = refit(seen, chosen, done.iterations, seed=3 + k, device=CPU)
-        assert model.tobytes() == done.models[k].tobytes()
-        assert spread.tobytes() == done.spreads[k].tobytes()
+        again = refit(seen, chosen, done.iterations, [3 + k], CPU)
+        assert again.model.tobytes() == done.models[k].tobytes()
+        assert again.spread == pytest.approx(done.spreads[k], rel=1e-6) and not again.apart.any()
     assert done.iterations == 4
-    assert refit(SCAN, chosen, 4, 3, CPU)[0].tobytes() != refit(SCAN, chosen, 5, 3, CPU)[0].tobytes()
+    assert refit(SCAN, chosen, 4, [3], CPU).model.tobytes() != refit(SCAN, chosen, 5, [3], CPU).model.tobytes()
+
+
+def test_several_refits_heal_by_their_mean_and_tell_how_far_they_are_apart():
+    chosen = hyperparameters(iterations=4)
+    both, *each = (refit(SCAN, chosen, 4, seeds, CPU) for seeds in ([3, 4], [3], [4]))
+    one, other = (single.model.astype(float) for single in each)
+    np.testing.assert_allclose(both.model, np.sqrt(one * other), rtol=1e-5)
+    assert both.apart.max() == pytest.approx(np.abs(one - other).max() / np.sqrt(2), rel=0.5)
+    np.testing.assert_allclose(both.spread**2, (each[0].spread ** 2 + each[1].spread ** 2) / 2, rtol=1e-4)
 
 
 def test_without_a_rule_all_iterations_are_made():

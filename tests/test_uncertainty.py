@@ -122,7 +122,7 @@ def test_values(scale):
     table = by_side(uncertainty.coverage(values, flags, folds, "values"))
     assert table.within_68 == pytest.approx(0.68, abs=0.05)
     assert table.within_95 == pytest.approx(0.95, abs=0.03)
-    sd = uncertainty.sd_image(calibration, folds[0].rate, folds[0].spread, values, ~folds[0].hidden)
+    sd = uncertainty.sd_image(calibration, folds[0].rate, folds[0].spread, 0 * values, values, ~folds[0].hidden)
     assert sd[0, 0] == pytest.approx(np.sqrt(0.5 + 0.2 * truth[0, 0]) * scale, rel=0.2)
 
 
@@ -190,7 +190,10 @@ def test_wider_than_anything_hidden():
 
 
 def test_sd_of_valid_and_healed_pixels():
-    rate, spread, counts = np.float32([[[9, 9, 9]], [[1, 1, 1]], [[16, 0, np.nan]]])
-    sd = uncertainty.sd_image(Calibration(3, 1 / 9, 1, 1.0, {}, None), rate, spread, counts, ~np.isnan(counts))
+    rate, spread, apart, counts = np.float32(
+        [[[9, 9, 9, 9]], [[1, 1, 1, 1]], [[5, 5, 3, 5]], [[16, 0, np.nan, np.nan]]]
+    )
+    sd = uncertainty.sd_image(Calibration(3, 1 / 9, 1, 1.0, {}, None), rate, spread, apart, counts, ~np.isnan(counts))
     assert sd.dtype == np.float32
-    assert sd[0] == pytest.approx([4, 1, np.sqrt(10)])
+    # The last by seeds that disagree.
+    assert sd[0] == pytest.approx([4, 1, np.sqrt(10), 5])

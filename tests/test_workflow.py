@@ -224,7 +224,7 @@ def test_a_method_that_is_no_network_heals_where_it_scores_best_unless_told_othe
     chosen = json.loads((waxs / "chosen.json").read_text())
     assert (chosen["run"], chosen["best"]) == ("telea", "telea")
     assert json.loads((waxs / "provenance.json").read_text())["hyperparameters"] == {"method": "telea"}
-    assert not storage.read_tiff(waxs / "spread.tif").any()
+    assert not storage.read_pages(waxs / "spread.tif").any()
     assert (storage.read_tiff(waxs / "sd.tif")[storage.read_tiff(waxs / "reasons.tif") > 0] > 0).all()
     told = (results / "logs" / "refit" / "demo_waxs.log").read_text()
     assert "telea scores better on the hidden pixels than every network, or as well for less; it heals" in told

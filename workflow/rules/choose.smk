@@ -53,6 +53,7 @@ rule refit:
         runs=RUNS,
         heal_with=CONFIG.heal_with,
         folds=CONFIG.folds,
+        refits=CONFIG.refits,
         thinning=CONFIG.thinning,
         code=code("refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty", "thinning"),
     script:
