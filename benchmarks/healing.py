@@ -11,8 +11,9 @@ fitted again to all of these.
 import argparse
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,25 +63,46 @@ def moved(gaps: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]
     return out
 
 
-def real(name: str) -> Case:
-    """A real frame with the careful mask of tests/scans; of HDPE_85_low the 860 x 860 pixels round the beam."""
+class Frame(NamedTuple):
+    """A real frame, with pixels to hide."""
+
+    counts: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+    reasons: NDArray[np.uint8]
+    centre: tuple[float, float]
+    hidden: NDArray[np.bool_]
+    """(sets, height, width): valid pixels."""
+
+
+def frame(name: str, offsets: Sequence[Sequence[tuple[int, int]]]) -> Frame:
+    """A real frame with the careful mask of tests/scans; of HDPE_85_low the 860 x 860 pixels round the beam.
+
+    Each set of offsets (rows, columns) hides what the module grid covers when it is moved by them.
+    """
     file = ROOT / "tests" / "scans" / {"HDPE_85_low": "HDPE_85_low_frame.yaml", "buf1_00000": "buf1_00000.yaml"}[name]
     prepared = prepare(read_scan(file))
-    counts, reasons, flags = prepared.intensity.values, prepared.reasons.reasons, prepared.intensity.flags
-    centre = centre_of(prepared.reasons.found)
+    reasons, centre = prepared.reasons.reasons, centre_of(prepared.reasons.found)
     gaps = detector_factory("Pilatus2M" if name == "HDPE_85_low" else "Pilatus1M").mask > 0
-    hidden = (moved(gaps, *OFFSETS[0]) | moved(gaps, *OFFSETS[1])) & (reasons == 0)
-    judged = hidden
+    hidden = [np.any([moved(gaps, *offset) for offset in together], axis=0) & (reasons == 0) for together in offsets]
+    whole = Frame(prepared.intensity.values, prepared.intensity.flags, reasons, centre, np.stack(hidden))
+    if name != "HDPE_85_low":
+        return whole
+    part = np.s_[..., 262:1122, 286:1146]
+    images = {field: getattr(whole, field)[part] for field in ("counts", "flags", "reasons", "hidden")}
+    return whole._replace(**images, centre=(centre[0] - 286, centre[1] - 262))
+
+
+def real(name: str) -> Case:
+    """A real frame, judged on the module grid at two other places."""
+    found = frame(name, [OFFSETS])
+    hidden = judged = found.hidden[0]
     if name == "HDPE_85_low":
-        rows, columns = np.indices(counts.shape)
-        radius = np.hypot(columns - centre[0], rows - centre[1])
-        box = (rows >= 650) & (rows < 712) & (columns < 725)
+        rows, columns = np.indices(hidden.shape)
+        radius = np.hypot(columns - found.centre[0], rows - found.centre[1])
+        box = (rows >= 388) & (rows < 450) & (columns < 439)
         # Hidden from the fit, and judged where no holder is near and the whole circle is in the crop.
         judged = hidden & (radius > 34) & (radius < 425) & ~box
-        part = np.s_[262:1122, 286:1146]
-        counts, reasons, flags, hidden, judged = (a[part] for a in (counts, reasons, flags, hidden, judged))
-        centre = (centre[0] - 286, centre[1] - 262)
-    return case(counts, flags, reasons, hidden, judged, centre, None)
+    return case(found.counts, found.flags, found.reasons, hidden, judged, found.centre, None)
 
 
 def simulated(name: str) -> Case:
