@@ -61,8 +61,8 @@ def panels_of(folder: Path, name: str) -> list[tuple[str, Rgb]]:
     run = storage.read_json(folder / "chosen.json")["run"]
     panels.append((f"healed ({run})", healed))
     if meaning["unit"] == "counts":
-        counts = np.random.default_rng(0).poisson(model).astype(np.float32)
-        drawn = np.where(missing[..., None], pictures.render(counts, look), healed)
+        counted = pictures.as_counted(storage.read_tiff(folder / "healed.tif"), missing)
+        drawn = np.where(missing[..., None], pictures.render(counted, look), healed)
         panels.append(("counts drawn in the holes", drawn))
     return [*panels, ("the model", pictures.render(model, look))]
 

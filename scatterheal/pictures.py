@@ -266,6 +266,32 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     _save(figure, path)
 
 
+def as_counted(healed: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """A healed scan as it might have been counted, for the eye alone: with shot noise drawn in its holes.
+
+    Expected counts are smooth and counts are not, so that on a picture of few counts the smooth holes stand out,
+    however right they are.
+
+    Parameters
+    ----------
+    healed : float32 array (height, width)
+        Counts, and expected counts where they were missing.
+    missing : bool array (height, width)
+
+    Returns
+    -------
+    counts : float32 array (height, width)
+        Always the same for the same scan.
+
+    Examples
+    --------
+    >>> as_counted(np.float32([[4, 2.5]]), np.array([[False, True]])).tolist()
+    [[4.0, 2.0]]
+    """
+    drawn = np.random.default_rng(0).poisson(np.where(missing, np.maximum(healed, 0), 0))
+    return np.where(missing, drawn, healed).astype(np.float32)
+
+
 def before_after(
     path: Path,
     panels: Sequence[tuple[str, Rgb]],
@@ -279,7 +305,7 @@ def before_after(
     path : Path
         The PNG to write.
     panels : sequence of (name, uint8 array (height, width, 3))
-        Scan, mask, healed and, where it is known, truth.
+        Scan, mask, healed, of counts the same with shot noise in the holes and, where it is known, truth.
     title : str
         Above the panels.
     look : Look or None

@@ -31,6 +31,8 @@ class Prepared(NamedTuple):
     """S at all pixels of the scan."""
     start: NDArray[np.float32] | None
     """(height, width): the logarithm of the expected rate at all pixels."""
+    azimuthal: NDArray[np.float32] | None
+    """(rows,) of a canvas round the beam: how much counts of what differs between its azimuths; None: all of it."""
 
 
 def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", "colours"], centred: bool) -> dict:
@@ -106,10 +108,11 @@ def prepare(
     chosen = hyperparameters
     grid, whole = view or view_of(scan, chosen)
     reads = whole[np.flatnonzero(known)]
+    azimuthal = _towards_the_beam(grid, known) if grid.wraps else None
     maps = canvas.polar_features(grid, scan.centre) if chosen["input"] == "polar" else None
     if chosen["loss"] == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
-        return Prepared(Scene(grid, reads, values, maps=maps), whole, None)
+        return Prepared(Scene(grid, reads, values, maps=maps), whole, None, azimuthal)
     counts, flags = scan.image[known], scan.flags[known]
     limits = censoring(counts, flags)
     start = _start(scan, known, chosen["start"])
@@ -125,7 +128,7 @@ def prepare(
         gain=_gain(counts, expected),
         maps=maps,
     )
-    return Prepared(scene, whole, start)
+    return Prepared(scene, whole, start, azimuthal)
 
 
 def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> NDArray[np.float32]:
@@ -142,10 +145,25 @@ def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> N
     -------
     image : float32 array (height, width) or (height, width, 3)
     """
+    if prepared.azimuthal is not None:
+        rows = cells.reshape(len(prepared.azimuthal), -1, cells.shape[1])
+        mean = rows.mean(axis=1, keepdims=True)
+        cells = (mean + prepared.azimuthal[:, None, None] * (rows - mean)).reshape(cells.shape)
     values = prepared.whole @ cells
     if prepared.start is not None:
         return np.exp(values.reshape(scan.missing.shape) + prepared.start)
     return from_unit(values.reshape(scan.image.shape), scan.scale)
+
+
+def _towards_the_beam(grid: Canvas, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """1 where pixels are known or may be; from the nearest of them down to 0 at the beam, where there is no azimuth.
+
+    Without it the sectors that a polar canvas holds behind the beamstop would meet there as a pinwheel.
+    """
+    y, x = np.nonzero(known)
+    nearest = np.hypot(x - grid.centre[0], y - grid.centre[1]).min() / grid.step[0]
+    # The nearest pixel reads two rows below its own.
+    return np.clip(np.arange(grid.rows) / max(nearest - 2, 1), 0, 1).astype(np.float32)
 
 
 def _gain(counts: NDArray[np.floating], expected: NDArray[np.float64]) -> float:

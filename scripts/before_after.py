@@ -16,6 +16,12 @@ panels = [
     ("mask (white = keep)", np.repeat(mask[..., None], 3, axis=2)),
     ("healed", storage.read_png(Path(snakemake.input.healed))),
 ]
+if meaning["unit"] == "counts":
+    missing = storage.read_tiff(Path(snakemake.input.reasons)) > 0
+    counted = pictures.as_counted(storage.read_tiff(Path(snakemake.input.values)), missing)
+    # Of a figure, valid pixels in its own colours.
+    drawn = np.where(missing[..., None], pictures.render(counted, look), panels[-1][1])
+    panels.append(("healed, shot noise drawn in the holes", drawn))
 if snakemake.input.get("truth"):
     panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), look)))
 bar = None if meaning["unit"] == "colours" else look

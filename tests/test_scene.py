@@ -60,6 +60,20 @@ def test_an_empty_painting_is_what_is_expected_of_the_known_pixels(domain, start
         assert np.median(np.abs(image / RATE - 1)[MISSING]) < 0.1
 
 
+def test_behind_the_beamstop_what_differs_between_azimuths_fades():
+    dark = MISSING | (np.hypot(X - CENTRE[0], Y - CENTRE[1]) < 9)
+    scan = scan_of(COUNTS)._replace(missing=dark)
+    prepared = prepare(scan, ~dark, hyperparameters(domain="polar", loss="poisson", start="radial"))
+    grid = prepared.scene.canvas
+    cells = np.tile(np.cos(np.arange(grid.columns) * grid.step[1]), grid.rows)[:, None].astype(np.float32)
+    image, plain = painted(cells, prepared, scan), np.exp(prepared.whole @ cells[:, 0]).reshape(SHAPE)
+    told = image / np.exp(prepared.start)
+    np.testing.assert_allclose(told[~dark], plain[~dark], rtol=1e-4)
+    # The same azimuth half way, and at the beam.
+    assert np.log(told[19, 27]) == pytest.approx(3 / 7 * np.log(plain[19, 27]), rel=0.1)
+    assert told[19, 24] == pytest.approx(1, abs=1e-3)
+
+
 def test_counts_stay_as_they_are_and_the_ends_of_a_bar_are_censored():
     flags = np.zeros(SHAPE, np.uint8)
     flags[COUNTS <= 3], flags[COUNTS >= 100] = CLIPPED_LOW, CLIPPED_HIGH

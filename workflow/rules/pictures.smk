@@ -161,6 +161,8 @@ rule before_after:
         meaning=f"{RESULTS}/{{scan}}/intensity.json",
         cropped=f"{RESULTS}/{{scan}}/cropped.png",
         mask=f"{RESULTS}/{{scan}}/mask.png",
+        reasons=f"{RESULTS}/{{scan}}/reasons.tif",
+        values=f"{RESULTS}/{{scan}}/healed.tif",
         healed=f"{RESULTS}/{{scan}}/healed.png",
     output:
         panel=report(
