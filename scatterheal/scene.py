@@ -147,7 +147,10 @@ def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> N
     """
     if prepared.azimuthal is not None:
         rows = cells.reshape(len(prepared.azimuthal), -1, cells.shape[1])
+        # Of counts the mean rate, which is near that of a streak, and not the mean logarithm.
         mean = rows.mean(axis=1, keepdims=True)
+        if prepared.start is not None:
+            mean = np.log(np.exp(rows).mean(axis=1, keepdims=True))
         cells = (mean + prepared.azimuthal[:, None, None] * (rows - mean)).reshape(cells.shape)
     values = prepared.whole @ cells
     if prepared.start is not None:

@@ -96,16 +96,21 @@ def test_without_a_rule_all_iterations_are_made():
 
 def test_the_hidden_pixels_end_a_training_that_only_learns_noise():
     """Every pixel has the same rate, which is where it starts: nothing is to be learned."""
-    scan = SCAN._replace(image=np.random.default_rng(1).poisson(9, SHAPE).astype(np.float32))
     chosen = hyperparameters(start="level", channels=16, lr=0.05, average=0, reg_noise_std=0)
-    done = inpaint(scan, HIDDEN, {**chosen, "iterations": 200, "stop": "hidden", "patience": 6}, CPU)
-    assert done.iterations <= 4
-    assert done.curve["iteration"][-1] <= 12
-    assert not done.metrics["still_falling"]
-    assert done.metrics["iterations"] == done.iterations
-    assert done.metrics["score"] == pytest.approx(
-        np.mean([done.curve[f"score_{k}"][done.iterations // 2] for k in range(2)]), rel=1e-4
-    )
+    chosen |= {"iterations": 200, "stop": "hidden", "patience": 6}
+    stopped = []
+    for seed in range(5):
+        scan = SCAN._replace(image=np.random.default_rng(seed).poisson(9, SHAPE).astype(np.float32))
+        done = inpaint(scan, HIDDEN, chosen, CPU)
+        # By chance some noise looks like a pattern for a while.
+        assert done.curve["iteration"][-1] <= 40
+        assert not done.metrics["still_falling"]
+        assert done.metrics["iterations"] == done.iterations
+        assert done.metrics["score"] == pytest.approx(
+            np.mean([done.curve[f"score_{k}"][done.iterations // 2] for k in range(2)]), rel=1e-4
+        )
+        stopped.append(done.iterations)
+    assert np.median(stopped) <= 4
 
 
 def test_a_training_that_still_becomes_better_says_so():
