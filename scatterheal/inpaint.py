@@ -160,8 +160,7 @@ def refit(
     Refitted
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
-    view = view_of(scan, chosen)
-    prepared = prepare(scan, ~scan.missing, chosen, view)
+    prepared = prepare(scan, ~scan.missing, chosen)
     cells, images, squares = [], [], []
     for seed in seeds:
         paintings = {

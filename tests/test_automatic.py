@@ -88,7 +88,7 @@ def test_a_holder_is_found_at_any_angle(angle, half_width, transmission, past, s
     counts = poisson(np.where(hidden, transmission, 1) * expected, 30, seed)
     parts = find_parts(counts, NOTHING, CENTRE)
     # Next to the beam the band's flanks are too short to tell.
-    assert overlap(everything(parts) & (RADIUS > 15), hidden & (RADIUS > 15)) > 0.65
+    assert overlap(everything(parts) & (RADIUS > 15), hidden & (RADIUS > 15)) > 0.7
     assert (everything(parts) & ~hidden).mean() < 0.012
 
 
@@ -188,7 +188,7 @@ def test_tiny_images(shape):
 def test_dispersion_is_that_of_the_noise_and_not_of_the_pattern(mean, enlarged, seed):
     slope = 1 + np.linspace(0, 3, 160) + np.linspace(0, 3, 150)[:, None]
     counts = np.kron(poisson(slope, mean, seed), np.ones((enlarged, enlarged)))
-    assert dispersion(counts, np.zeros(counts.shape, bool)) == pytest.approx(enlarged**2, rel=0.5)
+    assert dispersion(counts, np.zeros(counts.shape, bool)) == pytest.approx(enlarged**2, rel=0.35)
 
 
 def test_holder_of_known_outline():
