@@ -61,8 +61,7 @@ def panels_of(folder: Path, name: str) -> list[tuple[str, Rgb]]:
     run = storage.read_json(folder / "chosen.json")["run"]
     panels.append((f"healed ({run})", healed))
     if meaning["unit"] == "counts":
-        counted = pictures.as_counted(storage.read_tiff(folder / "healed.tif"), missing)
-        drawn = np.where(missing[..., None], pictures.render(counted, look), healed)
+        drawn = pictures.as_counted(healed, storage.read_tiff(folder / "healed.tif"), missing, look)
         panels.append(("counts drawn in the holes", drawn))
     return [*panels, ("the model", pictures.render(model, look))]
 

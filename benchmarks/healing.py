@@ -43,6 +43,8 @@ class Case:
 
     exposure: Exposure
     """With the judging pixels missing."""
+    valid: NDArray[np.bool_]
+    """(height, width): those too are."""
     truth: NDArray | None
     """True rate, of simulated scans."""
     hidden: NDArray[np.uint8]
@@ -92,9 +94,9 @@ def frame(name: str, offsets: Sequence[Sequence[tuple[int, int]]]) -> Frame:
     return whole._replace(**images, centre=(centre[0] - 286, centre[1] - 262))
 
 
-def real(name: str) -> Case:
-    """A real frame, judged on the module grid at two other places."""
-    found = frame(name, [OFFSETS])
+def real(name: str, offsets: Sequence[tuple[int, int]] = OFFSETS) -> Case:
+    """A real frame, judged on the module grid at other places."""
+    found = frame(name, [offsets])
     hidden = judged = found.hidden[0]
     if name == "HDPE_85_low":
         rows, columns = np.indices(hidden.shape)
@@ -105,12 +107,12 @@ def real(name: str) -> Case:
     return case(found.counts, found.flags, found.reasons, hidden, judged, found.centre, None)
 
 
-def simulated(name: str) -> Case:
-    """A simulated frame; what judges is the last of the pipeline's own folds."""
+def simulated(name: str, number: int = FOLDS) -> Case:
+    """A simulated frame; what judges is one of the sets that the pipeline would hide."""
     scan = simulate.simulated(name)
     counts = scan.counts.astype(np.float32)
     grey = scale.grey_levels(np.where(scan.reasons == 0, counts, np.nan), "counts")
-    hidden = holdout.hide(scan.reasons, grey, scan.centre, FOLDS + 1)[-1] > 0
+    hidden = holdout.hide(scan.reasons, grey, scan.centre, number + 1)[-1] > 0
     return case(counts, np.zeros(counts.shape, np.uint8), scan.reasons, hidden, hidden, scan.centre, scan.rate)
 
 
@@ -129,7 +131,8 @@ def case(
     folds = holdout.hide(without, grey, centre, FOLDS)
     missing = without > 0
     known = scale.scale_of(counts, "counts", valid=~missing)
-    return Case(Exposure(counts, flags, missing, centre, known), truth, np.where(judged, GAP, 0)[None], folds)
+    scan = Exposure(counts, flags, missing, centre, known)
+    return Case(scan, reasons == 0, truth, np.where(judged, GAP, 0)[None], folds)
 
 
 def networks(config: Path | None) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ are told nothing but image, kind, plot area and colour range: detector, beam cen
 shadows are found. With FOLDER the overlay pictures are written there.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -95,6 +96,9 @@ def report_table(prepared: dict[str, tuple[Prepared, Prepared]], scans: dict[str
 
 def main() -> None:
     """Print two Markdown tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
+    asked = parser.parse_args()
     scans, _ = read_scans(scan_files(str(Path(__file__).parents[1] / "tests" / "scans")))
     if not scans:
         sys.exit("the real scans that tests/scans describes are not beside the repository; nothing to compare")
@@ -102,11 +106,11 @@ def main() -> None:
     careful_table(prepared)
     print()
     report_table(prepared, scans)
-    for name, (automatic, _) in prepared.items() if len(sys.argv) > 1 else ():
+    for name, (automatic, _) in prepared.items() if asked.folder else ():
         look = pictures.look_of(automatic.intensity.values, automatic.intensity.meaning)
         picture = pictures.render(automatic.cropped.image, look)
         reasons = automatic.reasons.reasons
-        pictures.mask_overlay(Path(sys.argv[1], f"{name}.png"), picture, reasons, None, automatic.reasons.centre, name)
+        pictures.mask_overlay(asked.folder / f"{name}.png", picture, reasons, None, automatic.reasons.centre, name)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,26 @@
 """What healing does to a pattern's orientation: Hermans' f of the strongest ring, parts of which are hidden and healed.
 
-python benchmarks/orientation.py [SCAN ...] [--iterations N]
+python benchmarks/orientation.py [SCAN ...]
 
 SCAN is HDPE_85_low (beside the repository) or a simulated scan with oriented rings; without one all of them. On the
-real frame the module grid is moved to six pairs of other places; of a simulated scan the pipeline's own hidden regions
-are taken, and its holes. One network a set does not see its pixels, and heals them; f of the healed pattern is compared
+real frame the module grid is moved to six pairs of other places; of a simulated scan three sets of the pipeline's own
+hidden regions are taken, and its holes. Each set is healed as benchmarks/healing.py does it (on the polar canvas, from
+the radial profile): iterations from folds of the other pixels, then three networks. f of the healed pattern is compared
 with that of the pattern that has in their place what was counted there (real: with shot noise of its own, below which
-no error can be seen) or the true rate. The networks stop where the score of the same pixels is best.
+no error can be seen) or the true rate.
 """
 
 import argparse
 
 import numpy as np
 import torch
-from healing import frame
+from healing import Case, network, real, simulated
 
-from scatterheal import holdout, profiles, scale, simulate
-from scatterheal.config import read_config
-from scatterheal.exposure import Exposure
+from scatterheal import profiles
+from scatterheal.config import read_config, runs_of
 from scatterheal.fit import choose_device
-from scatterheal.inpaint import inpaint
 
-SIMULATED = ("oriented_rings", "four_lobes")
+SIMULATED, SETS = ("oriented_rings", "four_lobes"), 3
 # Pairs of offsets (rows, columns) of the module grid; the first is that of healing.py.
 OFFSETS = (
     ((-90, -150), (60, 110)),
@@ -33,39 +32,35 @@ OFFSETS = (
 )
 
 
+def cases(name: str) -> tuple[Case, ...]:
+    """A scan with one set of pixels hidden after the other."""
+    if name in SIMULATED:
+        return tuple(simulated(name, number) for number in range(SETS))
+    return tuple(real(name, offsets) for offsets in OFFSETS)
+
+
 def main() -> None:
     """Heal each set of hidden pixels of each scan, and print its errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scans", nargs="*", default=["HDPE_85_low", *SIMULATED], metavar="SCAN")
-    parser.add_argument("--iterations", type=int, default=400, help="at most")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    fit = {"domain": "polar", "start": "radial", "iterations": asked.iterations}
-    fit = read_config({"grid": {}, "fit": fit}).fit.model_dump(exclude={"device"})
+    config = read_config({"methods": ["dip"], "grid": {}, "fit": {"domain": "polar", "start": "radial"}})
     for name in asked.scans:
-        if name in SIMULATED:
-            found, counted = simulate.simulated(name), False
-            counts, truth, valid = found.counts.astype(np.float32), found.rate, found.reasons == 0
-            grey = scale.grey_levels(np.where(valid, counts, np.nan), "counts")
-            hidden = holdout.hide(found.reasons, grey, found.centre, len(OFFSETS)) > 0
-            flags = np.zeros(counts.shape, np.uint8)
-        else:
-            found, counted = frame(name, OFFSETS), True
-            counts, flags, truth, valid, hidden = *found[:2], found.counts, found.reasons == 0, found.hidden
-        scan = Exposure(counts, flags, ~valid, found.centre, scale.scale_of(counts, "counts", valid=valid))
-        done = inpaint(scan, hidden.astype(np.uint8), fit, choose_device("auto"))
-        print(f"\n{name}, {done.iterations} iterations: error of Hermans' f, %\n")
-        print("| hidden | of the ring, % | f | with the holes | healed | noise of what it is compared with |")
-        print("|---|---|---|---|---|---|")
+        print(f"\n{name}: error of Hermans' f, %\n")
+        print("| hidden | of the ring, % | f | with the holes | healed | noise of what it is compared with | |")
+        print("|---|---|---|---|---|---|---|", flush=True)
         errors = []
-        for number, (model, out) in enumerate(zip(done.models, hidden, strict=True)):
+        for number, found in enumerate(cases(name)):
+            model, how = network(found, runs_of(config), choose_device("auto"))
+            scan, counted = found.exposure, found.truth is None
             # On a simulated scan the holes themselves are healed too; on a real one nobody knows what is there.
-            where = valid if counted else np.ones(valid.shape, bool)
-            known = valid & ~out
-            healed, unhurt = (np.where(known, counts, instead) for instead in (model, truth))
-            given = (counts, healed, known, found.centre, {}, "counts")
-            summary = profiles.compare(*given, truth=unhurt, where=where, counted=counted).summary
-            radius, _ = profiles.radius_and_chi(valid.shape, found.centre)
+            where = found.valid if counted else np.ones(found.valid.shape, bool)
+            known, unhurt = ~scan.missing, scan.image if counted else found.truth
+            healed, truth = (np.where(known, scan.image, instead) for instead in (model, unhurt))
+            given = (scan.image, healed, known, scan.centre, {}, "counts")
+            summary = profiles.compare(*given, truth=truth, where=where, counted=counted).summary
+            radius, _ = profiles.radius_and_chi(known.shape, scan.centre)
             ring = (radius >= summary["ring"]["low"]) & (radius <= summary["ring"]["high"]) & where
             true = summary["orientation"]["truth"]
             noise = 100 * true["hermans_error"] / abs(true["hermans"])
@@ -74,13 +69,14 @@ def main() -> None:
             share = 100 * (ring & ~known).sum() / ring.sum()
             print(
                 f"| {number} | {share:.1f} | {true['hermans']:.4f} | {off['before']:+.2f} | {off['after']:+.2f} "
-                f"| {noise:.2f} |"
+                f"| {noise:.2f} | {how} |",
+                flush=True,
             )
         before, after, noise = np.array(errors).T
         mean = after.mean(), np.sqrt((noise**2).mean() / len(noise))
         rms = [np.sqrt((part**2).mean()) for part in (before, after, noise)]
-        print(f"| root mean square | | | {rms[0]:.2f} | {rms[1]:.2f} | {rms[2]:.2f} |")
-        print(f"| mean of the healed | | | | {mean[0]:+.2f} | {mean[1]:.2f} |")
+        print(f"| root mean square | | | {rms[0]:.2f} | {rms[1]:.2f} | {rms[2]:.2f} | |")
+        print(f"| mean of the healed | | | | {mean[0]:+.2f} | {mean[1]:.2f} | |")
 
 
 if __name__ == "__main__":

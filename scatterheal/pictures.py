@@ -266,7 +266,7 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     _save(figure, path)
 
 
-def as_counted(healed: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+def as_counted(picture: Rgb, healed: NDArray[np.float32], missing: NDArray[np.bool_], look: Look) -> Rgb:
     """A healed scan as it might have been counted, for the eye alone: with shot noise drawn in its holes.
 
     Expected counts are smooth and counts are not, so that on a picture of few counts the smooth holes stand out,
@@ -274,22 +274,27 @@ def as_counted(healed: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArr
 
     Parameters
     ----------
+    picture : uint8 array (height, width, 3)
+        The healed scan; its valid pixels stay as they are here.
     healed : float32 array (height, width)
-        Counts, and expected counts where they were missing.
+        Expected counts where they were missing.
     missing : bool array (height, width)
+    look : Look
 
     Returns
     -------
-    counts : float32 array (height, width)
+    picture : uint8 array (height, width, 3)
         Always the same for the same scan.
 
     Examples
     --------
-    >>> as_counted(np.float32([[4, 2.5]]), np.array([[False, True]])).tolist()
-    [[4.0, 2.0]]
+    >>> healed, missing = np.float32([[4, 2.5]]), np.array([[False, True]])
+    >>> look = Look(top=4)
+    >>> bool((as_counted(render(healed, look), healed, missing, look) == render(np.float32([[4, 2]]), look)).all())
+    True
     """
-    drawn = np.random.default_rng(0).poisson(np.where(missing, np.maximum(healed, 0), 0))
-    return np.where(missing, drawn, healed).astype(np.float32)
+    drawn = np.random.default_rng(0).poisson(np.where(missing, np.maximum(healed, 0), 0)).astype(np.float32)
+    return np.where(missing[..., None], render(drawn, look), picture)
 
 
 def before_after(

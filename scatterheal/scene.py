@@ -32,7 +32,8 @@ class Prepared(NamedTuple):
     start: NDArray[np.float32] | None
     """(height, width): the logarithm of the expected rate at all pixels."""
     azimuthal: NDArray[np.float32] | None
-    """(rows,) of a canvas round the beam: how much counts of what differs between its azimuths; None: all of it."""
+    """(rows,) of a canvas round the beam, the innermost, which no known pixel reads: how much counts of what differs
+    between their azimuths; None: there are none."""
 
 
 def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", "colours"], centred: bool) -> dict:
@@ -108,7 +109,7 @@ def prepare(
     chosen = hyperparameters
     grid, whole = view or view_of(scan, chosen)
     reads = whole[np.flatnonzero(known)]
-    azimuthal = _towards_the_beam(grid, known) if grid.wraps else None
+    azimuthal = _towards_the_beam(grid, reads) if grid.wraps else None
     maps = canvas.polar_features(grid, scan.centre) if chosen["input"] == "polar" else None
     if chosen["loss"] == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
@@ -146,27 +147,27 @@ def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> N
     image : float32 array (height, width) or (height, width, 3)
     """
     if prepared.azimuthal is not None:
-        rows = cells.reshape(len(prepared.azimuthal), -1, cells.shape[1])
+        rows = cells.reshape(prepared.scene.canvas.rows, -1, cells.shape[1]).copy()
+        inner = rows[: len(prepared.azimuthal)]
         # Of counts the mean rate, which is near that of a streak, and not the mean logarithm.
-        mean = rows.mean(axis=1, keepdims=True)
+        mean = inner.mean(axis=1, keepdims=True)
         if prepared.start is not None:
-            mean = np.log(np.exp(rows).mean(axis=1, keepdims=True))
-        cells = (mean + prepared.azimuthal[:, None, None] * (rows - mean)).reshape(cells.shape)
+            mean = np.log(np.exp(inner).mean(axis=1, keepdims=True))
+        inner[:] = mean + prepared.azimuthal[:, None, None] * (inner - mean)
+        cells = rows.reshape(cells.shape)
     values = prepared.whole @ cells
     if prepared.start is not None:
         return np.exp(values.reshape(scan.missing.shape) + prepared.start)
     return from_unit(values.reshape(scan.image.shape), scan.scale)
 
 
-def _towards_the_beam(grid: Canvas, known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """1 where pixels are known or may be; from the nearest of them down to 0 at the beam, where there is no azimuth.
+def _towards_the_beam(grid: Canvas, reads: sparse.csr_array) -> NDArray[np.float32] | None:
+    """0 at the beam, where there is no azimuth, up to nearly 1 in the last row that no known pixel reads.
 
     Without it the sectors that a polar canvas holds behind the beamstop would meet there as a pinwheel.
     """
-    y, x = np.nonzero(known)
-    nearest = np.hypot(x - grid.centre[0], y - grid.centre[1]).min() / grid.step[0]
-    # The nearest pixel reads two rows below its own.
-    return np.clip(np.arange(grid.rows) / max(nearest - 2, 1), 0, 1).astype(np.float32)
+    inner = int(reads.indices.min() // grid.columns)
+    return (np.arange(inner) / inner).astype(np.float32) if inner else None
 
 
 def _gain(counts: NDArray[np.floating], expected: NDArray[np.float64]) -> float:

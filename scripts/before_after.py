@@ -18,9 +18,8 @@ panels = [
 ]
 if meaning["unit"] == "counts":
     missing = storage.read_tiff(Path(snakemake.input.reasons)) > 0
-    counted = pictures.as_counted(storage.read_tiff(Path(snakemake.input.values)), missing)
-    # Of a figure, valid pixels in its own colours.
-    drawn = np.where(missing[..., None], pictures.render(counted, look), panels[-1][1])
+    values = storage.read_tiff(Path(snakemake.input.values))
+    drawn = pictures.as_counted(panels[-1][1], values, missing, look)
     panels.append(("healed, shot noise drawn in the holes", drawn))
 if snakemake.input.get("truth"):
     panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), look)))
