@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
 from scatterheal import baselines
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, GAP
 from scatterheal.config import ROOT, read_scan
-from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, Censoring, censoring
+from scatterheal.deviance import Censoring, censoring
 from scatterheal.exposure import centre_of
 from scatterheal.fit import choose_device
 from scatterheal.judge import judge
-from scatterheal.masks import GAP
 from scatterheal.prepare import prepare
 
 METHODS = ("dip", "polar_smooth", "pyfai", "biharmonic_smooth")

@@ -24,11 +24,11 @@ import torch
 from numpy.typing import NDArray
 
 from scatterheal import holdout, pictures, scale, storage
+from scatterheal.bits import USER
 from scatterheal.config import ROOT, read_config, spelled
 from scatterheal.exposure import Exposure
 from scatterheal.fit import choose_device, describe_device
 from scatterheal.inpaint import inpaint
-from scatterheal.masks import USER
 
 SCANS = ROOT.parent / "shared" / "scans"
 NAMES = ("HDPE_85_low", "MD2_MV_bulk_3", "MD2_MV_edge_2", "MD2_MV_shear_2")

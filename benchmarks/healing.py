@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
 from scatterheal import baselines, holdout, scale, simulate, storage
+from scatterheal.bits import GAP, USER
 from scatterheal.config import ROOT, read_config, read_scan, runs_of
 from scatterheal.exposure import Exposure, centre_of
 from scatterheal.fit import choose_device
 from scatterheal.inpaint import inpaint, refit
 from scatterheal.judge import judge
-from scatterheal.masks import GAP, USER
 from scatterheal.prepare import prepare
 from scatterheal.rank import chosen, rank
 

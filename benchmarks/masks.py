@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from scatterheal import frames, masks, pictures
+from scatterheal import bits, frames, pictures
 from scatterheal.config import Mask, Scan, read_scans, scan_files
 from scatterheal.prepare import Prepared, prepare
 
@@ -58,11 +58,11 @@ def careful_table(prepared: dict[str, tuple[Prepared, Prepared]]) -> None:
     print("| centre: found, by hand (sd), pixels |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, (automatic, careful) in prepared.items():
-        ours, theirs = automatic.reasons.reasons, careful.reasons.reasons & ~masks.UNREADABLE
-        aside = (ours == masks.UNREADABLE) & (theirs == 0)
+        ours, theirs = automatic.reasons.reasons, careful.reasons.reasons & ~bits.UNREADABLE
+        aside = (ours == bits.UNREADABLE) & (theirs == 0)
         missing, drawn = (ours > 0) & ~aside, theirs > 0
-        parts = masks.BEAMSTOP | masks.HOLDER | masks.OUTSIDE | masks.USER
-        lines = [reasons & (masks.GAP | masks.STRIPE) > 0 for reasons in (ours, theirs)]
+        parts = bits.BEAMSTOP | bits.HOLDER | bits.OUTSIDE | bits.USER
+        lines = [reasons & (bits.GAP | bits.STRIPE) > 0 for reasons in (ours, theirs)]
         # What is missing as part of a gap belongs to no other part.
         shadows = [(reasons & parts > 0) & ~lines[0] & ~lines[1] & ~aside for reasons in (ours, theirs)]
         centre, by_hand = automatic.reasons.found["centre"], careful.reasons.centre

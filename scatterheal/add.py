@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import Bbox
 
-from scatterheal import masks, pictures
+from scatterheal import bits, masks, pictures
 from scatterheal.bitmaps import EPS
 from scatterheal.config import PRESETS, Scan
 from scatterheal.errors import ScanError
@@ -133,12 +133,12 @@ def _found(prepared: Prepared) -> dict[str, str]:
         records = [record for record in found["parts"] if record["part"] == part]
         shapes = [_shape(record, reasons.shape) for record in records]
         lines[part] = "; ".join(shapes) if shapes else "none found"
-    stripe = reasons & masks.STRIPE > 0
+    stripe = reasons & bits.STRIPE > 0
     rows, columns = stripe.all(axis=1).sum(), stripe.all(axis=0).sum()
     lines["stripes"] = f"found {rows} rows and {columns} columns"
     shares = [
         f"{label.replace('_', ' ')} {np.mean(reasons & bit > 0):.2%}"
-        for label, bit in masks.REASONS.items()
+        for label, bit in bits.REASONS.items()
         if (reasons & bit).any()
     ]
     lines["missing"] = f"{np.mean(reasons > 0):.1%} of the image: {', '.join(shares) or 'nothing'}"

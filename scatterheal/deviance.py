@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, pdtr, pdtrc, xlogy
 
-# Bits of flags.tif, as in scatterheal.intensity, which a bare GPU machine cannot import.
-CLIPPED_LOW, CLIPPED_HIGH = 1, 2
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
+
 # No rate is believed to be smaller: a single count where a method expects nothing would decide everything.
 LOWEST_RATE = 0.05
 # Below this a probability is too near to the smallest number that there is, and its logarithm is taken from its series.

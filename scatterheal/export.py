@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scatterheal.bits import REASONS
 from scatterheal.errors import ScanError
-from scatterheal.masks import REASONS
 from scatterheal.storage import replacing
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def pixel_mask(reasons: NDArray[np.uint8]) -> NDArray[np.uint32]:
     Parameters
     ----------
     reasons : uint8 array (height, width)
-        Sums of the bits of `scatterheal.masks.REASONS`, 0 where the pixel is valid.
+        Sums of the bits of `scatterheal.bits.REASONS`, 0 where the pixel is valid.
 
     Returns
     -------

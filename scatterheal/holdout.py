@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from scatterheal.bits import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, STRIPE, UNREADABLE, USER
 from scatterheal.errors import ScanError
 
-# Bits of reasons.tif, as in scatterheal.masks, which a bare GPU machine cannot import.
-GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE, UNREADABLE = (np.uint8(2**bit) for bit in range(8))
 # Between a hidden pixel and a missing one lie so many valid ones: a copy must not make its original wider.
 MARGIN = 2
 # A fold hides at most this share of the valid pixels, so that it is fitted to nearly all that the last fit sees.

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.bitmaps import Rgb
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.colours import ColourTable, Inverted, colour_table, invert, named_table, to_values
 from scatterheal.errors import ScanError
 from scatterheal.figures import BarLabels
 from scatterheal.scale import luminance
-
-# Bits of flags.tif: the colour of the bar's low or high end, so that the value may lie beyond it.
-CLIPPED_LOW, CLIPPED_HIGH = np.uint8(1), np.uint8(2)
 
 
 class Intensity(NamedTuple):

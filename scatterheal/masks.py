@@ -12,6 +12,7 @@ from scipy.stats import poisson
 from skimage.draw import polygon2mask
 
 from scatterheal.automatic import find_parts
+from scatterheal.bits import GAP, HOT_OR_DEAD, REASONS, STRIPE, UNREADABLE, USER
 from scatterheal.detectors import dead_pixels, saturated
 from scatterheal.errors import ScanError
 from scatterheal.polar import find_centre
@@ -31,12 +32,6 @@ class Reasons(NamedTuple):
     """centre: where it is and how that is known; parts: what was found, where, and how sure."""
 
 
-# Why a pixel is missing: the bits of reasons.tif.
-REASONS = {
-    name: np.uint8(2**bit)
-    for bit, name in enumerate(("gap", "beamstop", "holder", "hot_or_dead", "stripe", "user", "outside", "unreadable"))
-}
-GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE, UNREADABLE = REASONS.values()
 # The parts that somebody may draw, and those of them that are also found.
 DRAWN = ("beamstop", "holder", "outside", "user")
 FOUND = ("beamstop", "holder", "outside")

@@ -18,10 +18,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from scatterheal.bitmaps import Rgb
+from scatterheal.bits import REASONS
 from scatterheal.colours import ColourTable
 from scatterheal.config import spelled
 from scatterheal.intensity import Intensity
-from scatterheal.masks import REASONS
 from scatterheal.scale import Scale, scale_of, to_unit
 from scatterheal.storage import replacing
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal import intensity, masks
+from scatterheal import bits, intensity, masks
 from scatterheal.config import Scan, check_geometry
 from scatterheal.crop import Cropped, crop_scan
 from scatterheal.detectors import detector_gaps
@@ -209,7 +209,7 @@ def reasons_of(
         if scan["poni"]:
             centre = tuple(geometry["beam_centre"])
     missing = _missing_in_file(mask)
-    clipped_low = flags & intensity.CLIPPED_LOW > 0
+    clipped_low = flags & bits.CLIPPED_LOW > 0
     found = masks.find_reasons(
         values,
         meaning["unit"],

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal import __version__
-from scatterheal.masks import REASONS
+from scatterheal.bits import REASONS
 
 # The packages that decide what is read, masked and painted.
 PACKAGES = (

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scatterheal import canvas, rings
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.canvas import Canvas
-from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, censoring
+from scatterheal.deviance import censoring
 from scatterheal.exposure import Exposure
 from scatterheal.fit import Scene
 from scatterheal.polar_smooth import choose_kernels, polar_smooth

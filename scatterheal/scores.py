@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.signal import find_peaks
 
+from scatterheal.bits import BEAMSTOP, GAP, HOLDER, STRIPE, USER
 from scatterheal.deviance import censoring, deviance, expected_deviance, residuals
-from scatterheal.holdout import BEAMSTOP, GAP, HOLDER, STRIPE, USER
 
 # The holes of which hidden pixels are copies.
 KINDS = {"gap": GAP, "beamstop": BEAMSTOP, "holder": HOLDER, "stripe": STRIPE, "user": USER}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from scatterheal import masks
+from scatterheal import bits, masks
 from scatterheal.bitmaps import Rgb
 from scatterheal.detectors import detector_gaps
 from scatterheal.figures import Box
@@ -162,7 +162,7 @@ class Simulated(NamedTuple):
     rate: NDArray[np.float32]
     """(height, width): counts that are expected in each pixel without anything in the way."""
     reasons: NDArray[np.uint8]
-    """(height, width): what a careful person masks, in the bits of `scatterheal.masks.REASONS`."""
+    """(height, width): what a careful person masks, in the bits of `scatterheal.bits.REASONS`."""
     centre: tuple[float, float]
     """x, y of the beam, pixels."""
 
@@ -413,7 +413,7 @@ def simulated(name: str) -> Simulated:
     flat = np.zeros(shape, np.float32)
     beamstop = masks.draw({"circle": scene.beamstop}, flat)
     holder = masks.draw({"polygon": scene.holder}, flat)
-    reasons = masks.GAP * gaps | masks.BEAMSTOP * beamstop | masks.HOLDER * holder
+    reasons = bits.GAP * gaps | bits.BEAMSTOP * beamstop | bits.HOLDER * holder
     expected = integrated(partial(on_detector, scene), shape, scene.centre)
     expected *= scene.mean / expected[reasons == 0].mean()
     counts = random.poisson(expected * _shadow(beamstop, 0) * _shadow(holder, scene.transmission)).astype(np.int32)
@@ -423,7 +423,7 @@ def simulated(name: str) -> Simulated:
     bright = np.flatnonzero((reasons == 0) & (expected > DEAD_AT))
     dead = random.choice(bright, min(DEAD, bright.size), replace=False)
     counts.flat[dead] = 0
-    reasons.flat[[*hot, *dead]] |= masks.HOT_OR_DEAD
+    reasons.flat[[*hot, *dead]] |= bits.HOT_OR_DEAD
     counts[gaps] = -1
     return Simulated(counts, expected.astype(np.float32), reasons, scene.centre)
 

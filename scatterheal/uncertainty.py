@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
-from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW, LOWEST_RATE, censoring, residuals
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
+from scatterheal.deviance import LOWEST_RATE, censoring, residuals
 from scatterheal.errors import ScanError
 from scatterheal.poisson import block_sums
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from scatterheal import curves, exposure, logs, storage, uncertainty
-from scatterheal.masks import BEAMSTOP
+from scatterheal.bits import BEAMSTOP
 from scatterheal.scale import luminance
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)

@@ -17,7 +17,7 @@ check_geometry(Mask.model_validate(scan["mask"]), (intensity.shape[1], intensity
 
 found = prepare.reasons_of(intensity, flags, meaning, cropped, scan)
 masks.check_share(found.reasons, scan["mask"]["allow_large_mask"])
-for name, bit in masks.REASONS.items():
+for name, bit in bits.REASONS.items():
     log.info("%s: %d pixels", name, (found.reasons & bit > 0).sum())
 log.info("%.2f %% of the image is missing", 100 * (found.reasons > 0).mean())
 if problem := found.found["centre"].get("problem"):

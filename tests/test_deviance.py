@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from scatterheal import deviance as module
-from scatterheal import intensity
 from scatterheal.deviance import Censoring, censoring, deviance, expected_deviance, log_at_least, log_at_most, residuals
 
 CENSORINGS = [Censoring(-1, np.inf), Censoring(1, np.inf), Censoring(1, 95), Censoring(20, 40), Censoring(-1, 5050)]
@@ -19,10 +18,6 @@ def observe(counts, limits):
     return np.where(low, limits.low / 2, np.where(high, limits.high, counts)).astype(np.float32), low * np.uint8(
         1
     ) + high * np.uint8(2)
-
-
-def test_the_flags_are_those_of_the_intensity():
-    assert (module.CLIPPED_LOW, module.CLIPPED_HIGH) == (intensity.CLIPPED_LOW, intensity.CLIPPED_HIGH)
 
 
 @given(st.integers(0, 10**6), st.floats(0.05, 1e6))

@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from silx.io import nxdata
 
 from scatterheal import export, provenance
+from scatterheal.bits import REASONS
 from scatterheal.errors import ScanError
-from scatterheal.masks import REASONS
 from scatterheal.simulate import radius_and_azimuth
 
 KNOWN = {

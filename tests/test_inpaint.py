@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from scatterheal import inpaint as inpainting
+from scatterheal.bits import GAP
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
 from scatterheal.inpaint import inpaint, refit
 from scatterheal.judge import overlay
-from scatterheal.masks import GAP
 from scatterheal.scale import scale_of
 
 CPU = torch.device("cpu")

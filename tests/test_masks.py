@@ -6,20 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scatterheal import detectors, masks
+from scatterheal.bits import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, OUTSIDE, STRIPE, UNREADABLE, USER
 from scatterheal.errors import ScanError
-from scatterheal.masks import (
-    BEAMSTOP,
-    GAP,
-    HOLDER,
-    HOT_OR_DEAD,
-    OUTSIDE,
-    STRIPE,
-    UNREADABLE,
-    USER,
-    detector_reasons,
-    find_reasons,
-    find_stripes,
-)
+from scatterheal.masks import detector_reasons, find_reasons, find_stripes
 
 NO_STRIPES = {"horizontal": "none", "vertical": "none", "threshold": 10}
 AUTO = {"horizontal": "auto", "vertical": "auto", "threshold": 10}

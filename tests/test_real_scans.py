@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scatterheal import crop, detectors, frames, masks, prepare, scale
+from scatterheal import bits, crop, detectors, frames, masks, prepare, scale
 from scatterheal.config import Mask
 
 SCANS = {
@@ -95,19 +95,19 @@ def test_masks_that_nobody_drew_are_the_careful_ones(real_scans, name):
     scan = real_scans[name]
     alone = scan.model_copy(update={"detector": "auto", "centre": "auto", "mask": Mask()})
     automatic, careful = (prepare.prepare(each).reasons for each in (alone, scan))
-    ours, theirs = automatic.reasons, careful.reasons & ~masks.UNREADABLE
+    ours, theirs = automatic.reasons, careful.reasons & ~bits.UNREADABLE
     # A person does not judge single colours: grid lines and JPEG noise.
-    ours = np.where((ours == masks.UNREADABLE) & (theirs == 0), 0, ours)
+    ours = np.where((ours == bits.UNREADABLE) & (theirs == 0), 0, ours)
     both = (ours > 0) & (theirs > 0)
     assert both.sum() > 0.95 * ((ours > 0) | (theirs > 0)).sum()
     assert 0.05 < (theirs > 0).mean() < 0.15
     if name in FRAMES:
-        np.testing.assert_array_equal(ours & masks.GAP, theirs & masks.GAP)
+        np.testing.assert_array_equal(ours & bits.GAP, theirs & bits.GAP)
         assert _overlap(ours & SHADOWS, theirs & SHADOWS) > 0.9
     assert np.hypot(*np.subtract(automatic.centre, careful.centre)) < 4
 
 
-SHADOWS = masks.BEAMSTOP | masks.HOLDER | masks.OUTSIDE | masks.USER
+SHADOWS = bits.BEAMSTOP | bits.HOLDER | bits.OUTSIDE | bits.USER
 
 
 def _overlap(a, b):

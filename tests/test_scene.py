@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.config import Fit
-from scatterheal.deviance import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.exposure import Exposure
 from scatterheal.scale import scale_of
 from scatterheal.scene import painted, prepare, taken

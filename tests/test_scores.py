@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from scatterheal.holdout import BEAMSTOP, GAP, HOLDER
+from scatterheal.bits import BEAMSTOP, GAP, HOLDER
 from scatterheal.scores import combine, score_counts, score_values, strongest_ring
 
 CENTRE = (150.0, 120.0)

@@ -97,7 +97,7 @@ rule certainty:
         runtime=20,
     params:
         runs=RUNS,
-        code=code("certainty", "uncertainty", "curves", "pictures", "exposure", "deviance", "masks", "poisson", "scale"),
+        code=code("certainty", "uncertainty", "curves", "pictures", "exposure", "deviance", "poisson", "scale"),
     script:
         "../../scripts/certainty.py"
 

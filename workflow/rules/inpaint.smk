@@ -31,7 +31,7 @@ rule inpaint:
     params:
         hyperparameters=lambda wildcards: RUNS[wildcards.run],
         # Not pictures: a new colour map must not train anything, so that snapshots keep the one they have.
-        code=code("inpaint", "inpaint", *TRAINING, "judge", "scores", "stopping", "holdout", "uncertainty"),
+        code=code("inpaint", "inpaint", *TRAINING, "judge", "scores", "stopping", "uncertainty"),
     script:
         "../../scripts/inpaint.py"
 
@@ -59,6 +59,6 @@ rule baseline:
         runtime=60,
     params:
         hyperparameters=lambda wildcards: RUNS[wildcards.run],
-        code=code("baseline", *METHODS, "judge", "scores", "deviance", "holdout", "exposure", "scale"),
+        code=code("baseline", *METHODS, "judge", "scores", "deviance", "exposure", "scale"),
     script:
         "../../scripts/baseline.py"

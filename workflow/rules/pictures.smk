@@ -88,7 +88,7 @@ rule mask_overlay:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("mask_overlay", "pictures", "masks", "exposure"),
+        code=code("mask_overlay", "pictures", "exposure"),
     script:
         "../../scripts/mask_overlay.py"
 

@@ -150,7 +150,6 @@ rule mask:
             "geometry",
             "figures",
             "bitmaps",
-            "intensity",
             *READERS,
         ),
     script:
