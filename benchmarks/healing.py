@@ -163,11 +163,11 @@ def main() -> None:
     for name in asked.scans:
         found = real(name) if name in REAL else simulated(name)
         print(f"\n{name}: {(found.hidden > 0).sum()} hidden pixels judge\n", flush=True)
+        print("| method | deviance | floor | hidden over known ratio | block z (standard error) | robust ", end="")
         print(
-            "| method | deviance | floor | hidden over known ratio | block z | robust | median relative error, % ",
-            end="",
+            "| median relative error, % | 90th percentile, % | s | |\n|---|---|---|---|---|---|---|---|---|---|",
+            flush=True,
         )
-        print("| 90th percentile, % | s | |\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for method in asked.methods:
             start, how = time.monotonic(), ""
             known = ~found.exposure.missing
@@ -184,8 +184,9 @@ def main() -> None:
                 off = 100 * np.abs(model / found.truth - 1)[found.hidden[0] > 0]
                 errors = tuple(f"{value:.3f}" for value in (np.median(off), np.percentile(off, 90)))
             relative = "" if scores["relative"] is None else f"{scores['relative']:.4f}"
+            block_z = f"{hidden['block_z']:.3f} ({hidden['block_z_error']:.3f})"
             print(
-                f"| {method} | {hidden['deviance']:.4f} | {hidden['floor']:.4f} | {relative} | {hidden['block_z']:.3f} "
+                f"| {method} | {hidden['deviance']:.4f} | {hidden['floor']:.4f} | {relative} | {block_z} "
                 f"| {hidden['block_z_robust']:.3f} | {errors[0]} | {errors[1]} | {seconds:.0f} | {how} |",
                 flush=True,
             )

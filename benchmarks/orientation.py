@@ -11,16 +11,18 @@ no error can be seen) or the true rate.
 """
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from healing import Case, network, real, simulated
 
-from scatterheal import profiles
+from scatterheal import baselines, profiles
 from scatterheal.config import read_config, runs_of
 from scatterheal.fit import choose_device
 
 SIMULATED, SETS = ("oriented_rings", "four_lobes"), 3
+METHODS = ("dip", "polar_smooth", "pyfai", "liu2017")
 # Pairs of offsets (rows, columns) of the module grid; the first is that of healing.py.
 OFFSETS = (
     ((-90, -150), (60, 110)),
@@ -48,35 +50,51 @@ def main() -> None:
     config = read_config({"methods": ["dip"], "grid": {}, "fit": {"domain": "polar", "start": "radial"}})
     for name in asked.scans:
         print(f"\n{name}: error of Hermans' f, %\n")
-        print("| hidden | of the ring, % | f | with the holes | healed | noise of what it is compared with | |")
-        print("|---|---|---|---|---|---|---|", flush=True)
+        print(f"| hidden | of the ring, % | f | with the holes | {' | '.join(METHODS)} | noise of the comparison | |")
+        print(f"|---|---|---|---|{'---|' * len(METHODS)}---|---|", flush=True)
         errors = []
         for number, found in enumerate(cases(name)):
-            model, how = network(found, runs_of(config), choose_device("auto"))
             scan, counted = found.exposure, found.truth is None
+            known, unhurt = ~scan.missing, scan.image if counted else found.truth
             # On a simulated scan the holes themselves are healed too; on a real one nobody knows what is there.
             where = found.valid if counted else np.ones(found.valid.shape, bool)
-            known, unhurt = ~scan.missing, scan.image if counted else found.truth
-            healed, truth = (np.where(known, scan.image, instead) for instead in (model, unhurt))
-            given = (scan.image, healed, known, scan.centre, {}, "counts")
-            summary = profiles.compare(*given, truth=truth, where=where, counted=counted).summary
+            truth = np.where(known, scan.image, unhurt)
+            model, how = network(found, runs_of(config), choose_device("auto"))
+            models = [model, *(baselines.heal(method, scan.image, known, scan.centre) for method in METHODS[1:])]
+            summaries = [
+                profiles.compare(
+                    scan.image,
+                    np.where(known, scan.image, model),
+                    known,
+                    scan.centre,
+                    {},
+                    "counts",
+                    truth=truth,
+                    where=where,
+                    counted=counted,
+                ).summary
+                for model in models
+            ]
             radius, _ = profiles.radius_and_chi(known.shape, scan.centre)
-            ring = (radius >= summary["ring"]["low"]) & (radius <= summary["ring"]["high"]) & where
-            true = summary["orientation"]["truth"]
+            of_ring = summaries[0]["ring"]
+            ring = (radius >= of_ring["low"]) & (radius <= of_ring["high"]) & where
+            true = summaries[0]["orientation"]["truth"]
             noise = 100 * true["hermans_error"] / abs(true["hermans"])
-            off = summary["orientation_error_percent"]
-            errors.append((off["before"], off["after"], noise))
+            off = [summary["orientation_error_percent"] for summary in summaries]
+            errors.append([off[0]["before"], *(found["after"] for found in off), noise])
             share = 100 * (ring & ~known).sum() / ring.sum()
             print(
-                f"| {number} | {share:.1f} | {true['hermans']:.4f} | {off['before']:+.2f} | {off['after']:+.2f} "
-                f"| {noise:.2f} | {how} |",
-                flush=True,
+                f"| {number} | {share:.1f} | {true['hermans']:.4f} | {signed(errors[-1][:-1])} | {noise:.2f} | {how} |"
             )
-        before, after, noise = np.array(errors).T
-        mean = after.mean(), np.sqrt((noise**2).mean() / len(noise))
-        rms = [np.sqrt((part**2).mean()) for part in (before, after, noise)]
-        print(f"| root mean square | | | {rms[0]:.2f} | {rms[1]:.2f} | {rms[2]:.2f} | |")
-        print(f"| mean of the healed | | | | {mean[0]:+.2f} | {mean[1]:.2f} | |")
+        each = np.array(errors)
+        print(f"| root mean square | | | {' | '.join(f'{value:.2f}' for value in np.sqrt((each**2).mean(axis=0)))} | |")
+        mean, error = each.mean(axis=0), np.sqrt((each[:, -1] ** 2).mean() / len(each))
+        print(f"| mean | | | {signed(mean[:-1])} | {error:.2f} | |", flush=True)
+
+
+def signed(errors: Sequence[float]) -> str:
+    """Cells of a table."""
+    return " | ".join(f"{error:+.2f}" for error in errors)
 
 
 if __name__ == "__main__":

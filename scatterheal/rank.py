@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scatterheal.stopping import FARTHEST_TIE
+
 
 def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """One row a run, the best first: by held-out score, ties by cost, collapsed runs last.
 
     A run ties with the best one where their difference, fold by fold, is not more than its standard error over the
-    folds: noise and brightness differ from fold to fold far more than the runs do, and are the same for all of
-    them. Among those that tie the cheapest is first; a method that is no network costs nothing.
+    folds, nor than 0.1 % of the score: noise and brightness differ from fold to fold far more than the runs do, and are
+    the same for all of them. Among those that tie the cheapest is first; a method that is no network costs nothing.
 
     Parameters
     ----------
@@ -28,8 +30,9 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     table : DataFrame
         Columns rank (1 is the best), run, method, score (mean over the folds of deviance or squared error), score_error
         (its standard error), behind (difference from the lowest score) and behind_error (its standard error over the
-        folds), tied (with the lowest), collapsed, what is told of counts (excess, relative, block_z), truth_error and
-        truth_mse where the truth is known, iterations, cost, then the hyperparameters.
+        folds), tied (with the lowest), collapsed, what is told of counts (excess: how far its deviance is above the
+        floor at the best run's rate, which is nearest to the true one; relative, block_z), truth_error and truth_mse
+        where the truth is known, iterations, cost, then the hyperparameters.
 
     Examples
     --------
@@ -41,12 +44,15 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     """
     sane = [run for run in runs if not metrics[run]["collapsed"]] or list(runs)
     best = min(sane, key=lambda run: metrics[run]["score"])
+    floor = metrics[best].get("hidden", {}).get("floor")
     rows = []
     for run, hyperparameters in runs.items():
         found = metrics[run]
         behind = np.subtract(found["scores"], metrics[best]["scores"])
         error = float(behind.std(ddof=1) / np.sqrt(behind.size)) if behind.size > 1 else 0.0
+        tie = min(error, FARTHEST_TIE * metrics[best]["score"])
         hidden = found.get("hidden", {})
+        of_counts = {} if floor is None else {"excess": hidden["deviance"] - floor, "block_z": hidden["block_z"]}
         rows.append(
             {
                 "run": run,
@@ -55,9 +61,9 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
                 "score_error": found["score_error"],
                 "behind": float(behind.mean()),
                 "behind_error": error,
-                "tied": bool(run in sane and behind.mean() <= error),
+                "tied": bool(run in sane and behind.mean() <= tie),
                 "collapsed": found["collapsed"],
-                **{key: hidden[key] for key in ("excess", "block_z") if key in hidden},
+                **of_counts,
                 **{key: found[key] for key in ("relative", "truth_error", "truth_mse", "iterations") if key in found},
                 "cost": found.get("cost", 0.0),
                 **{key: value for key, value in hyperparameters.items() if key not in ("method", "iterations")},

@@ -17,13 +17,14 @@ from scatterheal.deviance import censoring, deviance, expected_deviance, residua
 # The holes of which hidden pixels are copies.
 KINDS = {"gap": GAP, "beamstop": BEAMSTOP, "holder": HOLDER, "stripe": STRIPE, "user": USER}
 # Residuals are summed over blocks of so many pixels a side; a block counts when it has more scored pixels than this.
-BLOCK, FEWEST_IN_BLOCK = 15, 60
+# Where the blocks begin is chance: all is averaged over grids that begin so many pixels apart, down and across.
+BLOCK, FEWEST_IN_BLOCK, APART = 15, 60, 5
 # In a block all of whose counts are censored anyway nothing is left to judge by.
 LEAST_VARIANCE = 1e-3
 # Scores are given for so many radial ranges with equal numbers of valid pixels.
 RINGS = 10
-# What explains less than this share of the deviance, or squared error, that a constant leaves is no better than one.
-LEAST_GAIN = 0.01
+# What is nearer to the hidden pixels than a constant by less than so many standard errors is no better than one.
+LEAST_GAIN = 2.0
 # A method whose known pixels have less than this share of their floor gives them back as they are.
 REPEATED = 0.5
 # A radial profile is smoothed over so many pixels, and a ring stands out by so many standard deviations.
@@ -62,11 +63,12 @@ def score_counts(
         relative: the hidden pixels' ratio to their floor, divided by the known pixels' ratio to theirs. Of a fit that
         follows its known pixels 1 is perfect, also where counts scatter less, or more, than Poisson's. One that does
         not (a radial mean, a constant) has high ratios on both: rank by score alone.
-        collapsed: whether hardly more than a constant was painted.
+        collapsed: whether the hidden pixels are no nearer to what was painted than to their own mean, within noise.
         hidden, known, every entry of kinds and of rings, strongest_ring: pixels; deviance, floor (the deviance that
         shot noise alone makes at this rate; a wrong rate has a wrong floor), excess (deviance - floor), ratio
         (deviance / floor); block_z (of the blocks with more than 60 such pixels the root mean square of summed
-        residual over its standard deviation; 1 is perfect), block_z_robust (the same from the median) and blocks.
+        residual over its standard deviation; 1 is perfect), block_z_error (its standard error), block_z_robust (the
+        same from the median) and blocks (how many, on average over nine grids).
         Means over no pixels or no blocks are None. A ring also has its inner and outer radius, pixels;
         strongest_ring is None where no ring stands out.
 
@@ -88,7 +90,8 @@ def score_counts(
         "floor": expected_deviance(mu, limits),
         "residual": residual,
         "variance": variance,
-        "block": rows // BLOCK * (counts.shape[1] // BLOCK + 1) + columns // BLOCK,
+        "row": rows,
+        "column": columns,
     }
     found: dict[str, Any] = {
         "hidden": _summary(per_pixel, kind > 0),
@@ -108,12 +111,13 @@ def score_counts(
         if ring is not None:
             inside = (kind > 0) & (radius >= ring[0]) & (radius < ring[1])
             found["strongest_ring"] = _of_ring(*ring, _summary(per_pixel, inside))
-    seen = kind == 0
-    constant = deviance(n[seen], flag[seen], np.full(seen.sum(), n[seen].mean())).mean()
+    unseen = kind > 0
+    mean = np.full(unseen.sum(), n[unseen].mean())
+    gain = deviance(n[unseen], flag[unseen], mean) - per_pixel["deviance"][unseen]
     return {
         "score": found["hidden"]["deviance"],
         "relative": _relative(found),
-        "collapsed": _collapsed(found["known"]["deviance"], float(constant)),
+        "collapsed": _collapsed(gain),
         **found,
     }
 
@@ -139,12 +143,12 @@ def score_values(
     -------
     scores : dict
         score: mean squared error of the hidden pixels; lower is better.
-        collapsed: whether hardly more than a constant was painted.
+        collapsed: whether the hidden pixels are no nearer to what was painted than to their own mean, within noise.
         hidden, known and every entry of kinds: pixels and mse.
 
     Examples
     --------
-    >>> image = np.float32([[0.0, 1.0, 0.5]]); hidden = np.uint8([[0, 0, 1]])
+    >>> image = np.float32([[0.0, 1.0, 0.2, 0.8]]); hidden = np.uint8([[0, 0, 1, 1]])
     >>> scores = score_values(image + np.float32(0.1), image, hidden == 0, hidden)
     >>> round(scores["score"], 4), scores["collapsed"]
     (0.01, False)
@@ -160,10 +164,12 @@ def score_values(
         "kinds": {name: summary(hidden & bit > 0) for name, bit in KINDS.items() if (hidden & bit).any()},
     }
     # The best constant is each channel's mean.
-    constant = image[known].astype(np.float64).var(axis=0).mean()
+    unseen = image[hidden > 0].astype(np.float64)
+    constant = (unseen - unseen.mean(axis=0)) ** 2
+    gain = constant - (unseen - painted[hidden > 0]) ** 2
     return {
         "score": found["hidden"]["mse"],
-        "collapsed": _collapsed(found["known"]["mse"], float(constant)),
+        "collapsed": _collapsed(gain.reshape(len(gain), -1).mean(axis=1)),
         **found,
     }
 
@@ -258,21 +264,34 @@ def _summary(per_pixel: Mapping[str, NDArray], region: NDArray[np.bool_]) -> dic
     values = {name: value[region] for name, value in per_pixel.items()}
     pixels = int(region.sum())
     mean, floor = (float(values[name].mean()) if pixels else None for name in ("deviance", "floor"))
-    in_block = np.bincount(values["block"])
-    variance = np.bincount(values["block"], values["variance"])
-    judged = (in_block > FEWEST_IN_BLOCK) & (variance > LEAST_VARIANCE)
-    z = np.bincount(values["block"], values["residual"])[judged] / np.sqrt(variance[judged])
+    grids = [
+        _block_deviations(values, down, across) for down in range(0, BLOCK, APART) for across in range(0, BLOCK, APART)
+    ]
+    z, blocks = np.concatenate(grids), round(np.mean([len(grid) for grid in grids]))
     return {
         "pixels": pixels,
         "deviance": mean,
         "floor": floor,
         "excess": mean - floor if pixels else None,
         "ratio": mean / floor if pixels else None,
-        "block_z": float(np.sqrt((z**2).mean())) if z.size else None,
+        "block_z": float(np.sqrt((z**2).mean())) if blocks else None,
+        # Of a root mean square, from the scatter of the squares; blocks of two grids are not independent.
+        "block_z_error": float((z**2).std() / np.sqrt(4 * blocks * (z**2).mean())) if blocks else None,
         # The median of a normal variable's magnitude is 1 / 1.4826.
-        "block_z_robust": float(1.4826 * np.median(np.abs(z))) if z.size else None,
-        "blocks": int(z.size),
+        "block_z_robust": float(1.4826 * np.median(np.abs(z))) if blocks else None,
+        "blocks": blocks,
     }
+
+
+def _block_deviations(values: Mapping[str, NDArray], down: int, across: int) -> NDArray[np.float64]:
+    """Of each block of one grid with enough pixels, the summed residual over its standard deviation."""
+    if not values["row"].size:
+        return np.zeros(0)
+    row, column = (values["row"] + down) // BLOCK, (values["column"] + across) // BLOCK
+    block = row * (column.max() + 1) + column
+    variance = np.bincount(block, values["variance"])
+    judged = (np.bincount(block) > FEWEST_IN_BLOCK) & (variance > LEAST_VARIANCE)
+    return np.bincount(block, values["residual"])[judged] / np.sqrt(variance[judged])
 
 
 def _relative(found: Mapping[str, Any]) -> float | None:
@@ -286,12 +305,12 @@ def _of_ring(inner: float, outer: float, summary: dict[str, Any]) -> dict[str, A
     return {"inner": float(inner), "outer": float(outer), **summary}
 
 
-def _collapsed(error: float, constant: float) -> bool:
-    """Whether the known pixels are hardly nearer to what was painted than to a constant.
+def _collapsed(gain: NDArray[np.float64]) -> bool:
+    """Whether hidden pixels are no nearer to what was painted than to the best constant: by `gain`, on average.
 
-    On a scan of few counts even the truth is only a few per cent nearer, since the rest is shot noise.
+    It asks for significance and no size: on a scan of few counts even the truth is hardly nearer.
     """
-    return not np.isfinite(error) or error > (1 - LEAST_GAIN) * constant
+    return not gain.mean() > LEAST_GAIN * gain.std() / np.sqrt(len(gain))
 
 
 def _pool(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -307,14 +326,20 @@ def _pool(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     together = {**summaries[0], "pixels": sum(summary["pixels"] for summary in summaries)}
     if "mse" in together:
         return {**together, "mse": mean("mse", "pixels")}
-    deviance, floor = mean("deviance", "pixels"), mean("floor", "pixels")
+    deviance, floor, block_z = mean("deviance", "pixels"), mean("floor", "pixels"), mean("block_z", "blocks", 2)
+    blocks = sum(summary["blocks"] for summary in summaries)
+    # Of the sums of the squares.
+    errors = [
+        summary["blocks"] * summary["block_z"] * summary["block_z_error"] for summary in summaries if summary["blocks"]
+    ]
     return {
         **together,
         "deviance": deviance,
         "floor": floor,
         "excess": None if deviance is None else deviance - floor,
         "ratio": None if deviance is None else deviance / floor,
-        "block_z": mean("block_z", "blocks", 2),
+        "block_z": block_z,
+        "block_z_error": float(np.linalg.norm(errors)) / (blocks * block_z) if blocks else None,
         "block_z_robust": mean("block_z_robust", "blocks"),
-        "blocks": sum(summary["blocks"] for summary in summaries),
+        "blocks": blocks,
     }

@@ -12,6 +12,9 @@ from scatterheal.errors import ScanError
 # Scores whose difference is a smaller share of them are the same: at three counts a pixel and 90,000 hidden pixels
 # a change of 3 % in the rate moves the deviance by about as much through noise alone.
 TIE = 5e-4
+# However far folds are apart, two scores that differ by more than this share are not the same: two folds, one of which
+# fails, have a standard error as large as their mean difference.
+FARTHEST_TIE = 1e-3
 
 
 class Stopping(NamedTuple):
@@ -28,10 +31,10 @@ def best_iteration(iterations: ArrayLike, scores: ArrayLike, patience: float, sm
     """The iteration to stop at, from the course of the held-out score.
 
     It is the first one whose score is as good as the lowest, within noise: the mean difference is less than
-    0.05 % of the score, or than its own standard error over the folds. The differences are taken fold by
-    fold, since all iterations of a fold share the shot noise of its hidden pixels; with two folds this asks that
-    both prefer the later iteration. A training that calls this at every check stops when `falling` is False: then
-    for `patience` iterations nothing has become better by more than that.
+    0.05 % of the score, or than its own standard error over the folds, but never more than 0.1 %. The differences are
+    taken fold by fold, since all iterations of a fold share the shot noise of its hidden pixels; with two folds this
+    asks that both prefer the later iteration. A training that calls this at every check stops when `falling` is False:
+    then for `patience` iterations nothing has become better by more than that.
 
     Parameters
     ----------
@@ -76,7 +79,8 @@ def best_iteration(iterations: ArrayLike, scores: ArrayLike, patience: float, sm
     lowest = int(curve.argmin())
     worse = curves - curves[:, [lowest]]
     noise = worse.std(axis=0, ddof=1) / np.sqrt(len(worse)) if len(worse) > 1 else np.zeros(finite)
-    chosen = int(np.argmax(worse.mean(axis=0) <= np.maximum(noise, TIE * abs(curve[lowest]))))
+    tie = np.clip(noise, *np.multiply((TIE, FARTHEST_TIE), abs(curve[lowest])))
+    chosen = int(np.argmax(worse.mean(axis=0) <= tie))
     falling = finite == every.shape[1] and iterations[finite - 1] - iterations[chosen] < patience
     return Stopping(int(iterations[chosen]), float(curve[chosen]), bool(falling))
 

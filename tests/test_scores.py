@@ -73,9 +73,11 @@ def test_a_constant_has_collapsed_and_so_has_what_is_no_number():
     counts, flags, known = drawn(rate), hidden & 0, hidden == 0
     for painted in (np.full_like(rate, counts.mean()), np.full_like(rate, np.nan)):
         assert score_counts(counts, flags, painted, known, hidden, None)["collapsed"]
-    # Few counts: even the truth explains little more than a constant does.
-    counts = drawn(rate / 10)
-    assert not score_counts(counts, flags, rate / 10, known, hidden, None)["collapsed"]
+    # Few counts, little contrast: the truth explains less than 1 % more than a constant does, which explains all of it.
+    flat = 0.3 + rate / rate.std() * 0.05
+    counts = drawn(flat, 1)
+    assert not score_counts(counts, flags, flat, known, hidden, None)["collapsed"]
+    assert score_counts(drawn(np.full_like(rate, 0.3), 1), flags, flat, known, hidden, None)["collapsed"]
 
 
 def test_folds_are_pooled_by_their_pixels():
@@ -89,25 +91,27 @@ def test_folds_are_pooled_by_their_pixels():
     together = combine(folds)
     assert together["score"] == pytest.approx(np.mean([fold["score"] for fold in folds]))
     assert together["score_error"] == pytest.approx(abs(folds[0]["score"] - folds[1]["score"]) / 2)
-    for key in ("pixels", "deviance", "floor", "excess", "ratio", "block_z", "blocks"):
-        assert together["hidden"][key] == pytest.approx(both["hidden"][key])
+    for key in ("pixels", "deviance", "floor", "excess", "ratio", "block_z", "block_z_error", "blocks"):
+        # Half blocks are rounded before they are added.
+        few = 0.02 if key.startswith("block") else 1e-6
+        assert together["hidden"][key] == pytest.approx(both["hidden"][key], rel=few)
     assert set(together["kinds"]) == {"gap", "holder", "beamstop"} and len(together["rings"]) == len(both["rings"])
     assert combine(folds[:1])["score_error"] is None
 
 
 def test_a_picture_is_scored_in_its_own_range():
     image = np.zeros((4, 4, 3), np.float32)
-    image[:3, ::2] = 1
+    image[:, ::2] = 1
     painted = image.copy()
-    painted[3] += 0.5
+    painted[3] += 0.25
     hidden = np.zeros((4, 4), np.uint8)
     hidden[3] = GAP
     scores = score_values(painted, image, hidden == 0, hidden)
-    assert (scores["score"], scores["known"]["mse"], scores["collapsed"]) == (0.25, 0.0, False)
-    assert scores["kinds"] == {"gap": {"pixels": 4, "mse": 0.25}}
+    assert (scores["score"], scores["known"]["mse"], scores["collapsed"]) == (0.0625, 0.0, False)
+    assert scores["kinds"] == {"gap": {"pixels": 4, "mse": 0.0625}}
     for failed in (np.full_like(image, 0.5), np.full_like(image, np.nan)):
         assert score_values(failed, image, hidden == 0, hidden)["collapsed"]
-    assert combine([scores, scores])["hidden"] == {"pixels": 8, "mse": 0.25}
+    assert combine([scores, scores])["hidden"] == {"pixels": 8, "mse": 0.0625}
 
 
 def test_the_best_picture_of_few_counts_has_not_collapsed():

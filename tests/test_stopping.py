@@ -30,8 +30,10 @@ def test_a_later_iteration_has_to_be_better_by_more_than_noise():
 
 def test_folds_that_disagree_are_a_tie_and_folds_that_agree_are_none():
     # The folds' own levels differ far more than their courses do.
-    assert best_iteration([1, 2, 3], [[2, 1.10, 1.08], [5, 4.00, 4.01]], patience=1).iteration == 2
-    assert best_iteration([1, 2, 3], [[2, 1.10, 1.08], [5, 4.00, 3.99]], patience=1).iteration == 3
+    assert best_iteration([1, 2, 3], [[2, 1.085, 1.08], [5, 4.000, 4.001]], patience=1).iteration == 2
+    assert best_iteration([1, 2, 3], [[2, 1.085, 1.08], [5, 4.000, 3.996]], patience=1).iteration == 3
+    # One fold learns nothing and the other everything: that is no tie.
+    assert best_iteration([1, 2, 3], [[1.01, 1.0101, 1.0102], [6, 4, 3]], patience=1).iteration == 3
 
 
 def test_one_lucky_check_is_smoothed_away():

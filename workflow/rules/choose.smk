@@ -24,7 +24,7 @@ rule rank:
         runtime=10,
     params:
         runs=list(RUNS),
-        code=code("rank", "rank"),
+        code=code("rank", "rank", "stopping"),
     script:
         "../../scripts/rank.py"
 
