@@ -16,16 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from colour_inversion import shown_in_figure
-from healing import OFFSETS, Case, case, moved, network, networks
+from healing import OFFSETS, Case, case, heal, moved, networks
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
-from scatterheal import baselines
 from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, GAP
 from scatterheal.config import ROOT, read_scan
 from scatterheal.deviance import Censoring, censoring
 from scatterheal.exposure import centre_of
-from scatterheal.fit import choose_device
 from scatterheal.judge import judge
 from scatterheal.prepare import prepare
 
@@ -118,18 +116,14 @@ def main() -> None:
     for method in asked.methods:
         # The counts censored by hand check the network's censoring, of which the others know nothing.
         for kind, found in list(figure.cases.items())[: None if method == "dip" else 2]:
-            if method == "dip":
-                models[method, kind] = network(found, runs, choose_device("auto"))
-            else:
-                seen = found.exposure
-                models[method, kind] = baselines.heal(method, seen.image, ~seen.missing, seen.centre), ""
+            models[method, kind] = heal(found, method, runs)
     for where, judged in figure.judged.items():
         print(f"\nHidden pixels, {where}: {judged.sum()}\n")
         print(
             "| method | healed from | deviance | floor | hidden ratio | known ratio | hidden over known ratio ", end=""
         )
         print("| block z | robust | blocks | |\n|---|---|---|---|---|---|---|---|---|---|---|")
-        for (method, kind), (model, how) in models.items():
+        for (method, kind), (model, _, how) in models.items():
             print(f"| {method} | {kind} | {row(figure.cases[kind], figure.truth, model, judged)} | {how} |", flush=True)
 
 

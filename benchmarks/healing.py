@@ -21,7 +21,7 @@ import yaml
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
-from scatterheal import baselines, holdout, scale, simulate, storage
+from scatterheal import baselines, holdout, scale, simulate, storage, uncertainty
 from scatterheal.bits import GAP, USER
 from scatterheal.config import ROOT, read_config, read_scan, runs_of
 from scatterheal.exposure import Exposure, centre_of
@@ -141,13 +141,54 @@ def networks(config: Path | None) -> dict[str, dict[str, Any]]:
     return {run: asked for run, asked in runs_of(read_config(raw)).items() if asked["method"] == "dip"}
 
 
-def network(found: Case, runs: dict, device: torch.device) -> tuple[NDArray, str]:
-    """What the pipeline's network says: the best run of the grid, fitted again to all that is known."""
-    metrics = {run: inpaint(found.exposure, found.folds, h, device).metrics for run, h in runs.items()}
-    best = chosen(rank(runs, metrics), "dip")
-    first = runs[best]["seed"] + FOLDS
-    done = refit(found.exposure, runs[best], metrics[best]["iterations"], range(first, first + REFITS), device)
-    return done.model, f"{best}, {metrics[best]['iterations']} iterations"
+class Healed(NamedTuple):
+    """What a method says of a scan."""
+
+    model: NDArray[np.float32]
+    sd: NDArray[np.float32]
+    """Its standard deviation, calibrated on the folds; NaN where that is not known."""
+    how: str
+
+
+def network(found: Case, runs: dict, device: torch.device) -> Healed:
+    """The pipeline's network: the best run of the grid, fitted again to all that is known."""
+    scan = found.exposure
+    done = {run: inpaint(scan, found.folds, h, device) for run, h in runs.items()}
+    best = chosen(rank(runs, {run: fitted.metrics for run, fitted in done.items()}), "dip")
+    folds, iterations, first = done[best], done[best].iterations, runs[best]["seed"] + FOLDS
+    again = refit(scan, runs[best], iterations, range(first, first + REFITS), device)
+    hidden = found.folds > 0
+    each = [uncertainty.Fold(*fold) for fold in zip(folds.models, folds.spreads, hidden, strict=True)]
+    calibration = uncertainty.calibrate(scan.image, scan.flags, each, "counts")
+    _, beyond = uncertainty.reach(~scan.missing, hidden)
+    sd = uncertainty.sd_image(calibration, *again, scan.image, scan.flags, ~scan.missing, beyond)
+    return Healed(again.model, sd, f"{best}, {iterations} iterations")
+
+
+def heal(found: Case, method: str, runs: dict) -> Healed:
+    """A network, or what is none and knows no standard deviation."""
+    if method == "dip":
+        return network(found, runs, choose_device("auto"))
+    scan = found.exposure
+    model = baselines.heal(method, scan.image, ~scan.missing, scan.centre)
+    return Healed(model, np.full(model.shape, np.nan, np.float32), "")
+
+
+def row(found: Case, healed: Healed) -> str:
+    """The cells that say how far a model is from the hidden counts, and from their true rate where that is known."""
+    scan, judged = found.exposure, found.hidden[0] > 0
+    # What judges is valid, and not among the pixels that any method went by.
+    scores = judge(scan._replace(missing=scan.missing & ~judged), healed.model[None], found.hidden)
+    hidden, cells = scores["hidden"], [""] * 4
+    if found.truth is not None:
+        error, sd = (healed.model - found.truth)[judged], healed.sd[judged]
+        relative = 100 * np.abs(error / found.truth[judged])
+        cells[:2] = f"{np.median(relative):.3f}", f"{np.percentile(relative, 90):.3f}"
+        if (told := np.isfinite(sd)).any():
+            cells[2:] = (f"{100 * np.mean(np.abs(error / sd)[told] < sds):.1f}" for sds in (1, 1.96))
+    relative = "" if scores["relative"] is None else f"{scores['relative']:.4f}"
+    block_z = f"{hidden['block_z']:.3f} ({hidden['block_z_error']:.3f}) | {hidden['block_z_robust']:.3f}"
+    return f"{hidden['deviance']:.4f} | {hidden['floor']:.4f} | {relative} | {block_z} | {' | '.join(cells)}"
 
 
 def main() -> None:
@@ -164,35 +205,16 @@ def main() -> None:
         found = real(name) if name in REAL else simulated(name)
         print(f"\n{name}: {(found.hidden > 0).sum()} hidden pixels judge\n", flush=True)
         print("| method | deviance | floor | hidden over known ratio | block z (standard error) | robust ", end="")
-        print(
-            "| median relative error, % | 90th percentile, % | s | |\n|---|---|---|---|---|---|---|---|---|---|",
-            flush=True,
-        )
+        print("| median relative error, % | 90th percentile, % | truth within sd, % | within 1.96 sd, % | s | |")
+        print(f"|{'---|' * 12}", flush=True)
         for method in asked.methods:
-            start, how = time.monotonic(), ""
-            known = ~found.exposure.missing
-            if method == "dip":
-                model, how = network(found, runs, choose_device("auto"))
-            else:
-                model = baselines.heal(method, found.exposure.image, known, found.exposure.centre)
+            start = time.monotonic()
+            healed = heal(found, method, runs)
             seconds = time.monotonic() - start
-            # What judges is valid, and not among the pixels that any method went by.
-            whole = found.exposure._replace(missing=found.exposure.missing & (found.hidden[0] == 0))
-            scores = judge(whole, model[None], found.hidden)
-            hidden, errors = scores["hidden"], ("", "")
-            if found.truth is not None:
-                off = 100 * np.abs(model / found.truth - 1)[found.hidden[0] > 0]
-                errors = tuple(f"{value:.3f}" for value in (np.median(off), np.percentile(off, 90)))
-            relative = "" if scores["relative"] is None else f"{scores['relative']:.4f}"
-            block_z = f"{hidden['block_z']:.3f} ({hidden['block_z_error']:.3f})"
-            print(
-                f"| {method} | {hidden['deviance']:.4f} | {hidden['floor']:.4f} | {relative} | {block_z} "
-                f"| {hidden['block_z_robust']:.3f} | {errors[0]} | {errors[1]} | {seconds:.0f} | {how} |",
-                flush=True,
-            )
+            print(f"| {method} | {row(found, healed)} | {seconds:.0f} | {healed.how} |", flush=True)
             if asked.write:
                 asked.write.mkdir(parents=True, exist_ok=True)
-                storage.write_tiff(asked.write / f"{name}_{method}.tif", model.astype(np.float32))
+                storage.write_tiff(asked.write / f"{name}_{method}.tif", healed.model.astype(np.float32))
 
 
 if __name__ == "__main__":

