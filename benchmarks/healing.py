@@ -1,11 +1,12 @@
 """What heals best: every method on the same hidden pixels of real and simulated scans.
 
-python benchmarks/healing.py [SCAN ...] [--methods METHOD ...] [--write FOLDER]
+python benchmarks/healing.py [SCAN ...] [--methods METHOD ...] [--config FILE] [--write FOLDER] [--drawn FOLDER]
 
 SCAN is HDPE_85_low, buf1_00000 (beside the repository; the real scans are never committed), or one of the six simulated
 scans of scatterheal/simulate.py; without one all of them are healed. What a method is judged by is hidden from all of
 it: the network chooses its run and its iteration on folds of the remaining pixels, as the pipeline does, and is then
-fitted again to all of these.
+fitted again to all of these. --drawn takes a rate that an earlier --write left for the truth, and counts that are drawn
+from it for the scan: what is left then is the shot noise of the pixels that a hole is healed from.
 """
 
 import argparse
@@ -94,9 +95,11 @@ def frame(name: str, offsets: Sequence[Sequence[tuple[int, int]]]) -> Frame:
     return whole._replace(**images, centre=(centre[0] - 286, centre[1] - 262))
 
 
-def real(name: str, offsets: Sequence[tuple[int, int]] = OFFSETS) -> Case:
-    """A real frame, judged on the module grid at other places."""
+def real(name: str, offsets: Sequence[tuple[int, int]] = OFFSETS, truth: NDArray[np.float32] | None = None) -> Case:
+    """A real frame, judged on the module grid at other places; with a truth its counts are drawn from that."""
     found = frame(name, [offsets])
+    if truth is not None:
+        found = found._replace(counts=np.random.default_rng(0).poisson(truth).astype(np.float32))
     hidden = judged = found.hidden[0]
     if name == "HDPE_85_low":
         rows, columns = np.indices(hidden.shape)
@@ -104,7 +107,7 @@ def real(name: str, offsets: Sequence[tuple[int, int]] = OFFSETS) -> Case:
         box = (rows >= 388) & (rows < 450) & (columns < 439)
         # Hidden from the fit, and judged where no holder is near and the whole circle is in the crop.
         judged = hidden & (radius > 34) & (radius < 425) & ~box
-    return case(found.counts, found.flags, found.reasons, hidden, judged, found.centre, None)
+    return case(found.counts, found.flags, found.reasons, hidden, judged, found.centre, truth)
 
 
 def simulated(name: str, number: int = FOLDS) -> Case:
@@ -174,6 +177,12 @@ def heal(found: Case, method: str, runs: dict) -> Healed:
     return Healed(model, np.full(model.shape, np.nan, np.float32), "")
 
 
+COLUMNS = (
+    "deviance | floor | hidden over known ratio | block z (standard error) | robust "
+    "| median relative error, % | 90th percentile, % | truth within sd, % | within 1.96 sd, %"
+)
+
+
 def row(found: Case, healed: Healed) -> str:
     """The cells that say how far a model is from the hidden counts, and from their true rate where that is known."""
     scan, judged = found.exposure, found.hidden[0] > 0
@@ -197,16 +206,16 @@ def main() -> None:
     parser.add_argument("scans", nargs="*", default=[*REAL, *simulate.SCENES], metavar="SCAN")
     parser.add_argument("--methods", nargs="*", default=["dip", *baselines.METHODS], metavar="METHOD")
     parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
+    parser.add_argument("--drawn", type=Path, metavar="FOLDER", help="of --write, whose network's rates are the truth")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="what each method says, as TIFF")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     runs = networks(asked.config)
     for name in asked.scans:
-        found = real(name) if name in REAL else simulated(name)
+        truth = storage.read_tiff(asked.drawn / f"{name}_dip.tif") if asked.drawn else None
+        found = real(name, truth=truth) if name in REAL else simulated(name)
         print(f"\n{name}: {(found.hidden > 0).sum()} hidden pixels judge\n", flush=True)
-        print("| method | deviance | floor | hidden over known ratio | block z (standard error) | robust ", end="")
-        print("| median relative error, % | 90th percentile, % | truth within sd, % | within 1.96 sd, % | s | |")
-        print(f"|{'---|' * 12}", flush=True)
+        print(f"| method | {COLUMNS} | s | |\n|{'---|' * 12}", flush=True)
         for method in asked.methods:
             start = time.monotonic()
             healed = heal(found, method, runs)

@@ -14,6 +14,9 @@ from scatterheal.errors import ScanError
 from scatterheal.figures import BarLabels, Box, bar_colours, bar_labels, colour_bar, has_paper_margin, is_bar, plot_area
 from scatterheal.frames import Counts, read_frame
 
+# Detectors write these into pixels without a measurement, and of other negative whole numbers at most so many.
+CODES, FURTHER_CODES = (-1, -2), 2
+
 
 class Cropped(NamedTuple):
     """What is left of a scan's file."""
@@ -60,7 +63,7 @@ def crop_scan(
     ------
     ScanError
         The file cannot be read, no plot area can be told from the margin, the crop reaches outside, or
-        what a frame keeps holds no counts at all.
+        what a frame keeps holds no counts at all, or negative values that are no codes.
     """
     if kind == "frame":
         counts, header, masked = read_frame(path, inside, frame)
@@ -72,6 +75,7 @@ def crop_scan(
         if not (image > 0).any():
             what = "measured pixel is zero" if (image >= 0).any() else "pixel is negative or masked in the file"
             raise ScanError(f"{path}: every {what}; choose another frame or file, or another crop")
+        _check_subtracted(path, image)
         return Cropped(image, box, counts.shape, header=header._asdict(), detector=detector)
     bitmaps = read_bitmaps(path)
     largest = max(range(len(bitmaps)), key=lambda k: bitmaps[k].shape[0] * bitmaps[k].shape[1])
@@ -88,6 +92,17 @@ def crop_scan(
         box = plot_area(picture) if crop == "auto" else _checked(crop, picture)
         colours = colour_bar(picture, box)
     return Cropped(np.ascontiguousarray(box.of(picture)), box, picture.shape[:2], colours, labels)
+
+
+def _check_subtracted(path: Path, image: NDArray[np.float32]) -> None:
+    """Refuse a frame of which something was subtracted: what is left is no count, and has no Poisson likelihood."""
+    negative = image[np.isfinite(image) & (image < 0) & ~np.isin(image, CODES)]
+    different = np.unique(negative)
+    if len(different) > FURTHER_CODES or (different != np.round(different)).any():
+        raise ScanError(
+            f"{path}: {len(negative)} pixels are negative, down to {different[0]:g}, and no codes, as where a "
+            "background was subtracted; heal the counts as measured, and subtract afterwards"
+        )
 
 
 def _checked(crop: tuple[int, int, int, int], image: NDArray) -> Box:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LogNorm
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from scatterheal.pictures import DOTS_PER_INCH
@@ -31,13 +30,15 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 NAMES = {"before": "before, valid pixels", "after": "after healing", "truth": "truth"}
 SHADE = "#009E73"
-# A mean over fewer pixels says too little to set a scale by.
-FEW_PIXELS = 20
 BINS = 20
+# Steps of ticks, of which 1 is always a multiple where the step is not longer.
+ROUND = (1, 2, 2.5, 5, 10)
 
 
 def radial(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title: str, unit: str) -> None:
     """Draw I(q) before and after healing, and in truth where it is known, with their ratio below.
+
+    Without geometry it is I(r), of the distance from the beam in pixels.
 
     Parameters
     ----------
@@ -50,36 +51,29 @@ def radial(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title: s
     unit : {"counts", "values"}
         What the intensity is.
     """
-    figure, (upper, lower) = _figure((7, 5.6), 2, 1, sharex=True, height_ratios=(3, 1))
+    figure, (upper, lower) = _figure((7, 6), 2, 1, sharex=True, height_ratios=(5, 2))
     known_q = bool(table.q.notna().any())
     x = (table.q if known_q else table.radius).to_numpy()
     reference = "truth" if "truth_intensity" in table else "before"
-    sure = (table.before_pixels >= FEW_PIXELS).to_numpy()
-    largest = [0.02]
+    intensities, ratios = [], [np.array([0.98, 1.02])]
     for state in _states(table):
         intensity, error = (table[f"{state}_{what}"].to_numpy() for what in ("intensity", "error"))
         _line(upper, x, intensity, error, state, NAMES[state])
+        intensities.append(intensity)
         if state != reference:
             base = table[f"{reference}_intensity"].to_numpy()
             base = np.where(base > 0, base, np.nan)
             # Before and after share most of their pixels and of their noise.
             _line(lower, x, intensity / base, 0 * base if reference == "before" else error / base, state)
-            away = np.abs(intensity / base - 1)[sure & np.isfinite(base)]
-            largest.append(1.5 * float(np.quantile(away, 0.98)) if away.size else 0)
+            ratios.append(intensity / base)
     _mark_ring((upper, lower), summary["ring"], known_q)
-    shown = table.before_intensity[sure & (table.before_intensity > 0)]
-    upper.set_yscale("log")
-    upper.yaxis.set_major_formatter(LogFormatter())
-    upper.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.2, 0.4)))
-    upper.tick_params(which="minor", labelsize=7)
-    if len(shown):
-        upper.set_ylim(shown.min() / 1.6, shown.max() * 1.6)
-    lower.set_ylim(1 - min(max(largest), 1), 1 + min(max(largest), 1))
+    _logarithmic(upper, np.concatenate(intensities), 8)
+    _logarithmic(lower, np.concatenate(ratios), 6)
     lower.axhline(1, **STYLES[reference])
-    upper.set_ylabel(f"I ({unit} per pixel)")
+    upper.set_ylabel(f"I({'q' if known_q else 'r'}) ({unit} per pixel)")
     lower.set_ylabel(f"I / I {reference}")
-    lower.set_xlabel("q (1/nm)" if known_q else "distance from the beam (pixels)")
-    upper.legend(fontsize=8, frameon=False)
+    lower.set_xlabel("q (1/nm)" if known_q else "distance r from the beam (pixels)")
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     factors = {key.replace("_", " to "): value for key, value in summary["r_factor"].items() if value is not None}
     upper.set_title("R factor " + ", ".join(f"{key} {value:.2%}" for key, value in factors.items()), fontsize=8)
     _save(figure, path, title)
@@ -125,7 +119,7 @@ def azimuthal(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title
         at = f"q = {ring['q']:.4g} 1/nm" if ring["q"] else f"r = {ring['radius']:.1f} pixels"
         what = "ring" if ring["kind"] == "ring" else "most anisotropic radii, no ring"
         axes.set_title(f"{what}: {at}, width {ring['width']:.1f} pixels", fontsize=8)
-        axes.legend(fontsize=8, frameon=False)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     else:
         axes.set_title("valid pixels go nowhere half round the beam", fontsize=8)
     _save(figure, path, title)
@@ -149,6 +143,9 @@ def nothing(path: Path, why: str, title: str) -> None:
 def calibration(path: Path, found: Coverage, title: str) -> None:
     """Draw whether hidden pixels lie where their predicted distributions say, and how often intervals hold them.
 
+    The bars of a share are one standard deviation of chance: that of as many independent draws, each inside with the
+    probability that the interval promises.
+
     Parameters
     ----------
     path : Path
@@ -158,7 +155,7 @@ def calibration(path: Path, found: Coverage, title: str) -> None:
     title : str
         Above the picture.
     """
-    figure, (left, right) = _figure((9, 3.9), 1, 2, width_ratios=(1, 1.1))
+    figure, (left, right) = _figure((9, 4.1), 1, 2, width_ratios=(1, 1.1))
     share = np.histogram(found.pit, BINS, (0, 1))[0] / max(len(found.pit), 1) * BINS
     chance = np.sqrt(BINS / max(len(found.pit), 1))
     left.axhspan(1 - 2 * chance, 1 + 2 * chance, color=SHADE, alpha=0.25, linewidth=0, label="even, 2 sd of chance")
@@ -167,23 +164,32 @@ def calibration(path: Path, found: Coverage, title: str) -> None:
     left.set_ylim(0, max(1.5, 1.1 * share.max()))
     left.set_xlabel("place in the predicted distribution (PIT)")
     left.set_ylabel("density")
-    left.legend(fontsize=8, frameon=False, loc="lower center")
     sides = sorted(found.table.side.unique())
     # Wanted: 68 +- 3 % and 95 +- 2 %.
     for level, around, marker, colour in zip(LEVELS, (0.03, 0.02), "os", ("#D55E00", "#0072B2"), strict=True):
-        right.axhspan(level - around, level + around, color=SHADE, alpha=0.2, linewidth=0)
+        goal = right.axhspan(level - around, level + around, color=SHADE, alpha=0.2, linewidth=0)
         for place, side in enumerate(sides):
-            within = found.table[found.table.side == side][f"within_{level * 100:.0f}"]
-            beside = place + 0.12 * (np.arange(len(within)) - (len(within) - 1) / 2)
-            right.plot(
-                beside, within, marker, color=colour, markersize=5, label="" if place else f"{level:.0%} interval"
+            rows = found.table[found.table.side == side]
+            beside = place + 0.12 * (np.arange(len(rows)) - (len(rows) - 1) / 2)
+            right.errorbar(
+                beside,
+                rows[f"within_{level * 100:.0f}"],
+                np.sqrt(level * (1 - level) / rows.judged),
+                fmt=marker,
+                color=colour,
+                markersize=5,
+                linewidth=1,
+                label="" if place else f"{level:.0%} interval",
             )
-    right.set_xticks(range(len(sides)), ["pixels" if side == 1 else f"sums over\n{side} x {side}" for side in sides])
+    goal.set_label("goal")
+    right.set_xticks(range(len(sides)), [_judged(found.table, side) for side in sides])
     right.set_xlim(-0.6, len(sides) - 0.4)
-    right.set_ylim(0.5, 1)
+    right.set_ylim(min(0.5, right.get_ylim()[0]), 1.02)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    right.set_ylabel("hidden counts inside; a dot each fold")
-    right.legend(fontsize=8, frameon=False, loc="center", bbox_to_anchor=(0.5, 0.66))
+    right.set_xlabel("a dot each fold; bars: one sd of chance")
+    right.set_ylabel("hidden counts inside")
+    for axes in (left, right):
+        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     _save(figure, path, title)
 
 
@@ -192,7 +198,6 @@ def sd_map(
     sd: NDArray[np.float32],
     rate: NDArray[np.float32],
     valid: NDArray[np.bool_],
-    beyond: NDArray[np.bool_],
     title: str,
 ) -> None:
     """Draw how sure each healed pixel is: its sd as a share of its rate, over the valid pixels in grey.
@@ -202,11 +207,9 @@ def sd_map(
     path : Path
         The PNG to write.
     sd, rate : float32 arrays (height, width)
-        Standard deviation of the healed pixels' rates, and the rates.
+        Standard deviation of the healed pixels' rates, NaN where nothing validates it (hatched), and the rates.
     valid : bool array (height, width)
         The pixels that were not healed.
-    beyond : bool array (height, width)
-        Healed pixels that nothing validates; they are outlined.
     title : str
         Above the picture.
     """
@@ -221,22 +224,20 @@ def sd_map(
     grey = np.log1p(np.maximum(np.nan_to_num(rate), 0))
     axes.imshow(grey, cmap="gray", vmin=0, vmax=2 * max(float(np.quantile(grey, 0.995)), 1e-9))
     share = np.where(valid, np.nan, sd / np.maximum(rate, 1e-9))
-    healed = share[~valid]
-    low, high_end = np.quantile(healed, [0.02, 0.98]) if healed.size else (0.01, 0.1)
-    norm = LogNorm(max(low, 1e-3), max(high_end, 1.5 * low, 2e-3))
-    shown = axes.imshow(share, cmap="viridis", norm=norm, interpolation="nearest")
+    healed = share[np.isfinite(share)]
+    # The scale starts at nothing and ends at a round number, so that both of its ends are labelled.
+    highest = float(np.quantile(healed, 0.98)) if healed.size else 0.1
+    ticks = MaxNLocator(5, steps=ROUND).tick_values(0, max(highest, 1e-3))
+    shown = axes.imshow(share, cmap="viridis", norm=Normalize(0, ticks[-1]), interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
-    legend: list[Patch | Line2D] = [Patch(color="#606060", label="valid")]
-    if beyond.any():
-        for colour, thickness in (("black", 2.2), ("white", 0.9)):
-            axes.contour(beyond, levels=[0.5], colors=colour, linewidths=thickness)
-        legend.append(Patch(fill=False, edgecolor="black", label="not validated"))
-    bar = figure.colorbar(shown, cax=beside, extend="both")
-    ticks = [step * 10**decade for decade in range(-3, 2) for step in (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)]
-    ticks = [tick for tick in ticks if norm.vmin <= tick <= norm.vmax]
-    bar.set_ticks(ticks, labels=[f"{tick:.3g} %" for tick in np.multiply(ticks, 100)])
-    bar.minorticks_off()
+    legend = [Patch(color="#606060", label="valid")]
+    unknown = ~valid & np.isnan(sd)
+    if unknown.any():
+        axes.contourf(unknown, levels=[0.5, 1.5], colors=["#d0d0d0"], hatches=["/////"])
+        legend.append(Patch(facecolor="#d0d0d0", edgecolor="black", hatch="/////", label="not validated"))
+    bar = figure.colorbar(shown, cax=beside, extend="max" if healed.max(initial=0) > ticks[-1] else "neither")
+    bar.set_ticks(ticks, labels=[f"{tick:.3g} %" for tick in 100 * ticks])
     bar.set_label("sd of the healed rate / rate", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     figure.legend(handles=legend, loc="lower left", ncols=2, fontsize=8, frameon=False)
@@ -277,6 +278,31 @@ def _line(
     )
 
 
+def _logarithmic(axes: Axes, values: NDArray[np.floating], most: int) -> None:
+    """A logarithmic y axis over the full range of all positive values, with at most so many labelled ticks."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    low, high = (positive.min(), positive.max()) if positive.size else (0.5, 2.0)
+    margin = max((high / low) ** 0.05, 1.02)
+    low, high = low / margin, high * margin
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.set_yticks(ticks := _ticks(low, high, most), labels=[f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """At most so many round numbers for a logarithmic axis, evenly apart on it or, on a short one, in themselves."""
+    if high < 4 * low:
+        ticks = MaxNLocator(most - 1, steps=ROUND).tick_values(low, high)
+        return [tick for tick in ticks.tolist() if low <= tick <= high]
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))))
+    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        ticks = [tick for decade in decades for step in steps if low <= (tick := step * 10.0**decade) <= high]
+        if len(ticks) <= most:
+            break
+    return ticks[:: -(-len(ticks) // most)]
+
+
 def _mark_ring(areas: Sequence[Axes], ring: Mapping[str, Any] | None, known_q: bool) -> None:
     """Shade the radii over which I(chi) is taken."""
     if ring is None:
@@ -302,6 +328,14 @@ def _with_hermans(state: str, summary: Mapping[str, Any]) -> str:
     text = f"{NAMES[state]}: f = {found['hermans']:.4f}" + (f" ± {sure:.4f}" if sure else "")
     error = summary.get("orientation_error_percent", {}).get(state)
     return text if error is None else f"{text} ({error:+.2f} %)"
+
+
+def _judged(table: pd.DataFrame, side: int) -> str:
+    """A tick of the coverage: what was judged, and how many of them in the folds."""
+    judged = table.judged[table.side == side]
+    what = "pixels" if side == 1 else f"sums over\n{side} x {side}"
+    fewest, most = f"{judged.min():,}", f"{judged.max():,}"
+    return f"{what}\nn = {fewest}" + (f" to {most}" if most != fewest else "")
 
 
 def _save(figure: Figure, path: Path, title: str) -> None:

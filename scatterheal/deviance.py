@@ -189,6 +189,41 @@ def expected_deviance(rate: NDArray[np.floating], limits: Censoring = NONE) -> N
     return np.interp(np.sqrt(np.maximum(rate, LOWEST_RATE)), roots, floor)
 
 
+def expected_counts(
+    counts: NDArray[np.floating], flags: NDArray[np.uint8], rate: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """The counts, and in the place of a censored one the mean of what it may have been, given the rate.
+
+    E[n | n <= most, mu] and E[n | n >= limit, mu]: sums and means of these are right where the rates are, which those
+    of the numbers that stand for a colour bar's ends are not.
+
+    Parameters
+    ----------
+    counts : float array
+        Counts, see `censoring`.
+    flags : uint8 array of the same shape
+        Bits CLIPPED_LOW and CLIPPED_HIGH.
+    rate : float array of the same shape
+        Expected counts per pixel.
+
+    Returns
+    -------
+    expected : float64 array of the same shape
+
+    Examples
+    --------
+    >>> expected_counts(np.float32([7, 0.5, 99]), np.uint8([0, 1, 2]), np.array([3, 0.25, 90])).round(2).tolist()
+    [7.0, 0.2, 103.93]
+    """
+    expected = counts.astype(np.float64)
+    low, high = flags & CLIPPED_LOW > 0, flags & CLIPPED_HIGH > 0
+    # LOWEST_RATE would be a bias here; only a logarithm must not be that of 0.
+    mu = np.maximum(rate, np.finfo(np.float32).tiny).astype(np.float64)
+    expected[low] = _mean_at_most(_most(expected[low]), mu[low])
+    expected[high] = _mean_at_least(_fewest(expected[high]), mu[high])
+    return expected
+
+
 def residuals(
     counts: NDArray[np.floating], flags: NDArray[np.uint8], rate: NDArray[np.floating], limits: Censoring = NONE
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -215,14 +250,12 @@ def residuals(
     >>> residual.tolist(), variance.tolist()
     ([2.0], [3.0])
     """
-    n, mu = counts.astype(np.float64), np.maximum(rate, LOWEST_RATE).astype(np.float64)
-    low, high = flags & CLIPPED_LOW > 0, flags & CLIPPED_HIGH > 0
-    n[low] = _mean_at_most(_most(n[low]), mu[low])
-    n[high] = _mean_at_least(_fewest(n[high]), mu[high])
+    mu = np.maximum(rate, LOWEST_RATE).astype(np.float64)
+    residual = expected_counts(counts, flags, mu) - mu
     if limits == NONE:
-        return n - mu, mu
+        return residual, mu
     roots, _, share = _table(limits)
-    return n - mu, mu * np.interp(np.sqrt(mu), roots, share)
+    return residual, mu * np.interp(np.sqrt(mu), roots, share)
 
 
 def _mean_at_most(count: NDArray[np.float64] | float, rate: NDArray[np.float64]) -> NDArray[np.float64]:

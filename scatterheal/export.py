@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal.bits import REASONS
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, REASONS
 from scatterheal.errors import ScanError
-from scatterheal.storage import replacing
+from scatterheal.storage import as_json, replacing
 
 if TYPE_CHECKING:
     import h5py
@@ -54,10 +53,31 @@ EDF_KEYS = {
     "incident_wavelength": "WaveLength",
 }
 
-NOTE = (
-    "Pixels of the mask are estimates of a network, not measurements: "
-    "leave them out of quantitative analysis (pixel_mask in healed.h5, reasons.tif)"
-)
+# What the bits of flags.tif say of a value.
+FLAGS = {"that_or_less": CLIPPED_LOW, "that_or_more": CLIPPED_HIGH}
+
+
+def note(provenance: Mapping[str, Any]) -> str:
+    """What a reader of healed counts has to know of them.
+
+    Parameters
+    ----------
+    provenance : mapping
+        From `scatterheal.provenance.record`.
+
+    Examples
+    --------
+    >>> pixels = {"healed": 40, "not_validated": 3, "censored": 500}
+    >>> note({"hyperparameters": {"method": "pyfai"}, "pixels": pixels}).split(": ")[0]
+    '40 pixels are estimates by the method pyfai, not measurements'
+    """
+    pixels, method = provenance["pixels"], provenance["hyperparameters"]["method"]
+    return (
+        f"{pixels['healed']} pixels are estimates by the method {method}, not measurements: leave them out of "
+        f"quantitative analysis. Nothing tells how well {pixels['not_validated']} of them are healed. "
+        f"Of the others {pixels['censored']} are censored: that value or less, or that or more. "
+        "Which ones: reasons, beyond and flags in healed.h5, or reasons.tif, beyond.tif and flags.tif."
+    )
 
 
 def pixel_mask(reasons: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -131,7 +151,7 @@ def write_edf(
         "Method": ", ".join(f"{key}={value}" for key, value in provenance["hyperparameters"].items()),
         "SourceSHA256": provenance["source"]["sha256"],
         "MaskSHA256": provenance["mask_sha256"],
-        "Note": NOTE,
+        "Note": note(provenance),
     }
     printable = {key: re.sub(r"[^ -~]|[{};]", "?", str(value)) for key, value in keywords.items()}
     with replacing(path) as part:
@@ -145,6 +165,7 @@ def write_hdf5(
     sd: NDArray[np.float32],
     beyond: NDArray[np.bool_],
     reasons: NDArray[np.uint8],
+    flags: NDArray[np.uint8],
     provenance: Mapping[str, Any],
     header: Mapping[str, Any],
 ) -> None:
@@ -162,11 +183,13 @@ def write_hdf5(
     model : float32 array (height, width)
         What the method that healed says of all pixels.
     sd : float32 array (height, width)
-        Standard deviations of the healed counts.
+        Standard deviations of the healed counts; NaN where nothing tells.
     beyond : bool array (height, width)
         Where nothing tells how well a pixel is healed.
     reasons : uint8 array (height, width)
         Why each pixel is missing, 0 where it is valid.
+    flags : uint8 array (height, width)
+        Which values are censored, 0 where a value is what was measured.
     provenance : mapping
         From `scatterheal.provenance.record`: plain values, ready for JSON.
     header : mapping
@@ -204,6 +227,8 @@ def write_hdf5(
         _image(data, "reasons", reasons, "why a pixel is missing, 0: valid")
         # The CF conventions' way to name bits.
         data["reasons"].attrs.update(flag_masks=np.array(list(REASONS.values())), flag_meanings=" ".join(REASONS))
+        _image(data, "flags", flags, "values that are censored, 0: as measured")
+        data["flags"].attrs.update(flag_masks=np.array(list(FLAGS.values())), flag_meanings=" ".join(FLAGS))
         data["pixel_mask"] = h5py.SoftLink("/entry/instrument/detector/pixel_mask")
         for axis, length in zip(("y", "x"), healed.shape, strict=True):
             data[axis] = np.arange(length, dtype=np.float32)
@@ -228,10 +253,10 @@ def write_hdf5(
         healing["program"] = "scatterheal"
         healing["version"] = provenance["versions"]["scatterheal"]
         healing["sequence_index"] = 1
-        note = _group(healing, "provenance", "NXnote")
-        note["type"] = "application/json"
-        note["description"] = NOTE
-        note["data"] = json.dumps(provenance, indent=2)
+        record = _group(healing, "provenance", "NXnote")
+        record["type"] = "application/json"
+        record["description"] = note(provenance)
+        record["data"] = as_json(provenance)
 
 
 def _check_counts(path: Path, healed: NDArray) -> None:

@@ -30,8 +30,35 @@ class Intensity(NamedTuple):
 
 
 def of_frame(counts: NDArray[np.float32]) -> Intensity:
-    """A detector frame: its counts as they are."""
-    return Intensity(counts, np.zeros(counts.shape, np.uint8), {"unit": "counts", "how": "counts of the file"})
+    """A detector frame: its counts as they are.
+
+    Parameters
+    ----------
+    counts : float32 array (height, width)
+        Negative: the detector's code for no measurement; NaN: masked in the file.
+
+    Returns
+    -------
+    Intensity
+        In counts, also where they are not whole: `how` and `not_whole_share` of its meaning tell.
+
+    Examples
+    --------
+    >>> of_frame(np.float32([[0, 7, -1]])).meaning["how"]
+    'counts of the file'
+    >>> of_frame(np.float32([[0.5, 7, 3, 2, -1]])).meaning["how"].split(":")[0]
+    'values of the file, 25 % of them not whole, taken as counts'
+    """
+    measured = counts[np.isfinite(counts) & (counts >= 0)]
+    share = float((measured != np.round(measured)).mean())
+    how = "counts of the file"
+    if share > 0:
+        how = (
+            f"values of the file, {100 * share:.3g} % of them not whole, taken as counts: "
+            "floors, block z and sd hold only as far as their noise is Poisson's"
+        )
+    meaning = {"unit": "counts", "how": how, "not_whole_share": share}
+    return Intensity(counts, np.zeros(counts.shape, np.uint8), meaning)
 
 
 def of_figure(

@@ -78,11 +78,7 @@ def detector_reasons(
     if gaps is not None:
         reasons[gaps] |= GAP
     # Without a detector's geometry its codes still tell which pixels were not measured.
-    codes = counts < 0
-    if not np.array_equal(counts[codes], np.round(counts[codes])):
-        # A background was subtracted: negative values are measured, but for the detector's own two codes.
-        codes = np.isin(counts, (-1, -2))
-    reasons[codes & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
+    reasons[(counts < 0) & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
     reasons[~np.isfinite(counts) & (reasons == 0)] |= HOT_OR_DEAD
     if count_cutoff:
         reasons[saturated(counts, count_cutoff) & (reasons == 0)] |= UNREADABLE

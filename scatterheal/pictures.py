@@ -30,6 +30,8 @@ COLOUR_MAP = "inferno"
 DOTS_PER_INCH = 120
 # Grey of pixels of which nothing is known.
 UNKNOWN = np.uint8(128)
+# What makes the last rows of a contact sheet.
+OTHERS = "other methods"
 # A contact sheet breaks longer rows, so that it stays readable and no viewer refuses it.
 LONGEST_ROW = 10
 REASON_COLOURS = {
@@ -48,7 +50,7 @@ class Tile(NamedTuple):
     """One run on a contact sheet."""
 
     row: str
-    """The value of the axis that makes the rows (the learning rate)."""
+    """The value of the axis that makes the rows (the learning rate), or which kind of method it is."""
     settings: str
     """The values of the other axes, one to a line."""
     rank: int
@@ -88,19 +90,33 @@ def look_of(intensity: NDArray[np.float32], meaning: Mapping[str, Any]) -> Look:
 
 
 def labels(hyperparameters: Mapping[str, Any], axes: Sequence[str]) -> tuple[str, str]:
-    """What a tile's row and its title say: the learning rate, and the other axes, one to a line.
+    """What a tile's row and its title say: the learning rate where the grid has several, and the other axes.
 
     Examples
     --------
     >>> labels({"method": "dip", "lr": 0.01, "param_noise": False, "seed": 0}, ["lr", "param_noise"])
     ('lr 0.01', 'param_noise false')
+    >>> labels({"method": "dip", "start": "radial"}, ["start"])
+    ('networks', 'start radial')
     >>> labels({"method": "telea"}, ["lr"])
     ('other methods', 'telea')
     """
     if hyperparameters["method"] != "dip":
-        return "other methods", hyperparameters["method"]
+        return OTHERS, hyperparameters["method"]
     spelt = {axis: f"{axis} {spelled(hyperparameters[axis])}" for axis in axes}
-    return spelt.pop("lr", ""), "\n".join(spelt.values())
+    return spelt.pop("lr", "networks"), "\n".join(spelt.values())
+
+
+def four_digits(score: float) -> str:
+    """A score with four significant digits, zeros at its end included.
+
+    Examples
+    --------
+    >>> four_digits(1.04), four_digits(0.59), four_digits(123456.7)
+    ('1.040', '0.5900', '123457')
+    """
+    decimals = 3 - int(np.floor(np.log10(score))) if 0 < score < np.inf else 3
+    return f"{score:.{max(decimals, 0)}f}"
 
 
 def render(image: NDArray, look: Look) -> Rgb:
@@ -165,7 +181,7 @@ def mask_overlay(
         if where.any():
             colour = REASON_COLOURS[name]
             blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(colour))
-            patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {where.mean():.2%}"))
+            patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {_share(where)}"))
     if hidden is not None:
         patches.append(Patch(fill=False, edgecolor="black", label=f"hidden in the first fold {hidden.mean():.1%}"))
     # As many columns of the legend as the picture is wide.
@@ -191,7 +207,7 @@ def mask_overlay(
 
 
 def contact_sheet(path: Path, tiles: Sequence[Tile], title: str) -> None:
-    """Draw every run: one row a learning rate, the best row on top and in each row the best run first.
+    """Draw every run: networks first, one row a learning rate, then the other methods; in each row the best run first.
 
     Parameters
     ----------
@@ -204,7 +220,7 @@ def contact_sheet(path: Path, tiles: Sequence[Tile], title: str) -> None:
     """
     ordered = sorted(tiles, key=lambda tile: tile.rank)
     lines: list[list[Tile]] = []
-    for row in dict.fromkeys(tile.row for tile in ordered):
+    for row in sorted(dict.fromkeys(tile.row for tile in ordered), key=lambda row: row == OTHERS):
         of_row = [tile for tile in ordered if tile.row == row]
         lines += [of_row[k : k + LONGEST_ROW] for k in range(0, len(of_row), LONGEST_ROW)]
     height, width = tiles[0].image.shape[:2]
@@ -230,7 +246,7 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
     """One run: its image, and above it rank, score and settings."""
     _show(axes, tile.image)
     best = tile.rank == 1 and not tile.collapsed
-    score = "collapsed" if tile.collapsed else f"score {tile.score:.4g}"
+    score = "collapsed" if tile.collapsed else f"score {four_digits(tile.score)}"
     axes.set_title(
         f"#{tile.rank}  {score}\n{tile.settings}".rstrip(),
         fontsize=7.5,
@@ -262,7 +278,7 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     panels[0].set_title("scan", fontsize=9)
     for axes, (iteration, score, image) in zip(panels[1:], snapshots, strict=True):
         _show(axes, image)
-        axes.set_title(f"iteration {iteration}\nscore {score:.4g}", fontsize=9)
+        axes.set_title(f"iteration {iteration}\nscore {four_digits(score)}", fontsize=9)
     _save(figure, path)
 
 
@@ -303,7 +319,7 @@ def before_after(
     title: str,
     look: Look | None,
 ) -> None:
-    """Draw the scan, its mask and its healing side by side (the report's Figure 6).
+    """Draw the scan, its mask and its healing side by side (the report's Figure 6), in two rows where they get larger.
 
     Parameters
     ----------
@@ -316,7 +332,10 @@ def before_after(
     look : Look or None
         What the colour bar shows; None: there is none.
     """
-    figure, axes = _panels(len(panels), panels[0][1].shape[:2], long_side=4.2, above=0.5, right=0.9)
+    shape = panels[0][1].shape[:2]
+    # On a page twice as wide as high.
+    rows = max((1, 2), key=lambda rows: min(2 * shape[0] / (-(-len(panels) // rows) * shape[1]), 1 / rows))
+    figure, axes = _panels(len(panels), shape, long_side=4.2, above=0.65, right=0.9, rows=rows)
     figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
     for area, (name, image) in zip(axes, panels, strict=True):
         _show(area, image)
@@ -329,7 +348,7 @@ def before_after(
 
 
 def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
-    """Draw a figure, what its colours say, and how far they are from its colour map.
+    """Draw a figure, what its colours say, and, where some are off its colour map, how far they are from it.
 
     Parameters
     ----------
@@ -344,7 +363,9 @@ def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
     """
     look = look_of(intensity.values, intensity.meaning)
     inverted = intensity.inverted
-    figure, axes = _panels(3 if inverted else 2, image.shape[:2], long_side=4.2, above=0.65, right=0.9)
+    off = inverted.off if inverted else np.zeros(image.shape[:2], bool)
+    count, right = (3, 0.9) if off.any() else (2, 0.1)
+    figure, axes = _panels(count, image.shape[:2], long_side=4.2, above=0.65, right=right)
     figure.suptitle(f"{title}: {intensity.meaning['how']}", y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=9)
     _show(axes[0], image)
     axes[0].set_title("the file's colours", fontsize=9)
@@ -353,10 +374,12 @@ def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
         axes[1].set_title("luminance: not monotone in intensity", fontsize=9)
     else:
         _show(axes[1], render(intensity.values, look))
-        axes[1].set_title(f"their {intensity.meaning['unit']}, drawn again; grey: off the map", fontsize=9)
-        shown = axes[2].imshow(inverted.residual, cmap="magma", vmin=0, vmax=2 * inverted.tolerance)
-        off = intensity.meaning["off_share"]
-        axes[2].set_title(f"distance from the map; {off:.2%} off", fontsize=9)
+        grey = "grey: off the map" if off.any() else "all on the map"
+        axes[1].set_title(f"their {intensity.meaning['unit']}, drawn again; {grey}", fontsize=9)
+    if inverted and off.any():
+        # Pale where a colour is on the map, so that what is off stands out.
+        shown = axes[2].imshow(inverted.residual, cmap="magma_r", vmin=0, vmax=2 * inverted.tolerance)
+        axes[2].set_title(f"distance from the map; {_share(off)} off", fontsize=9)
         last, wide = axes[2].get_position(), figure.get_figwidth()
         bar = figure.colorbar(
             shown, cax=figure.add_axes((last.x1 + 0.1 / wide, last.y0, 0.12 / wide, last.height)), extend="max"
@@ -364,6 +387,12 @@ def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
         bar.set_label("Lab distance (CIE76)", fontsize=8)
         bar.ax.tick_params(labelsize=7)
     _save(figure, path)
+
+
+def _share(where: NDArray[np.bool_]) -> str:
+    """The share of pixels, or how many they are where that would read as none."""
+    share, count = f"{where.mean():.2%}", int(where.sum())
+    return share if share != "0.00%" else f"{count} pixel" if count == 1 else f"{count} pixels"
 
 
 def _draw_bar(figure: Figure, beside: Axes, look: Look) -> None:
@@ -390,18 +419,20 @@ def _panels(
     below: float = 0.1,
     right: float = 0.1,
     left: float = 0.1,
+    rows: int = 1,
 ) -> tuple[Figure, list[Axes]]:
     """Equal axes side by side, each as large as its image needs (inches)."""
     # No panel gets narrower or lower than its title needs.
     height, width = (max(long_side * side / max(shape), 1.6) for side in shape)
-    gap = 0.1
-    size = (left + count * (width + gap) - gap + right, height + above + below)
+    gap, between = 0.1, 0.45
+    columns = -(-count // rows)
+    size = (left + columns * (width + gap) - gap + right, rows * (height + between) - between + above + below)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
-    axes = [
-        figure.add_axes(((left + k * (width + gap)) / size[0], below / size[1], width / size[0], height / size[1]))
-        for k in range(count)
-    ]
+    axes = []
+    for k in range(count):
+        x, y = left + k % columns * (width + gap), below + (rows - 1 - k // columns) * (height + between)
+        axes.append(figure.add_axes((x / size[0], y / size[1], width / size[0], height / size[1])))
     for area in axes:
         area.set_xticks([])
         area.set_yticks([])

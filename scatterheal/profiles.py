@@ -64,7 +64,7 @@ class Measured(NamedTuple):
     variance: NDArray[np.floating]
     """Variance that no other pixel shares: a pixel's count where it was counted, 0 elsewhere; NaN: not known."""
     sd: NDArray[np.floating]
-    """Standard deviation that neighbours share: of painted rates; 0 where a pixel was counted."""
+    """Standard deviation that neighbours share: of painted rates; 0 where a pixel was counted; NaN: not known."""
 
 
 class Orientation(NamedTuple):
@@ -167,7 +167,7 @@ class _Means(NamedTuple):
 
 
 def _means(measured: Measured, bins: NDArray[np.intp], count: int, inside: Where) -> _Means:
-    """Mean and its standard deviation in each bin; NaN where a bin has no pixel."""
+    """Mean and its standard deviation in each bin; NaN where it has no pixel, or where a pixel's own is not known."""
     chosen = measured.where & inside
     bins = bins[chosen]
 
@@ -193,7 +193,7 @@ def radial_profile(measured: Measured, radius: Curve) -> pd.DataFrame:
     -------
     profile : DataFrame
         One row a ring, of radius 0, 1, ... up to the farthest pixel of the image: pixels, intensity (counts per pixel)
-        and its error. The last two are NaN where no pixel counts.
+        and its error. The last two are NaN where no pixel counts, the error also where that of a pixel is not known.
 
     Examples
     --------
@@ -358,7 +358,8 @@ def azimuthal_profile(measured: Measured, radius: Curve, chi: Curve, ring: Ring)
     Returns
     -------
     profile : DataFrame
-        chi (degrees, the middle of each direction), intensity and error (counts per pixel).
+        chi (degrees, the middle of each direction), intensity and error (counts per pixel; NaN where that of a pixel,
+        of the ring or of a background that was subtracted, is not known).
 
     Examples
     --------
@@ -383,8 +384,9 @@ def azimuthal_profile(measured: Measured, radius: Curve, chi: Curve, ring: Ring)
         with np.errstate(invalid="ignore"):
             # Where neither side is measured, 0 / 0 leaves the direction out.
             share = share / share.sum(axis=0)
-        intensity = intensity - (share * np.nan_to_num([side.intensity for side in sides])).sum(axis=0)
-        variance = variance + (share**2 * np.nan_to_num([side.error for side in sides]) ** 2).sum(axis=0)
+        # A side that is not measured has no share, and no NaN of it counts.
+        intensity = intensity - np.where(share == 0, 0, share * [side.intensity for side in sides]).sum(axis=0)
+        variance = variance + (np.where(share == 0, 0, share * [side.error for side in sides]) ** 2).sum(axis=0)
     directions = (np.arange(count) + 0.5) * 360 / count - 180
     return pd.DataFrame({"chi": directions, "intensity": intensity, "error": np.sqrt(variance)})
 
@@ -469,10 +471,11 @@ def compare(
 
     Parameters
     ----------
-    counts : float32 array (height, width)
-        The scan.
-    healed : float32 array (height, width)
-        The scan with rates where it was healed.
+    counts : float array (height, width)
+        The scan, censored counts as `scatterheal.deviance.expected_counts` has them. Their variance is taken to be
+        that of a count too: what censoring takes from their scatter is left to the rate that they were expected by.
+    healed : float array (height, width)
+        The same with rates where it was healed.
     known : bool array (height, width)
         The pixels that were not healed.
     centre : (x, y)
@@ -482,7 +485,8 @@ def compare(
     unit : {"counts", "values"}
         Only counts have counting errors; those of values are NaN.
     sd : float32 array (height, width), optional
-        Standard deviation of the healed rates; without it they are taken as sure.
+        Standard deviation of the healed rates; without it they are taken as sure. NaN where nothing tells: errors of
+        profiles are NaN there too. For those of the orientation such a rate is off by as much as itself.
     truth : float array (height, width), optional
         What the scan would be like without holes.
     where : bool array (height, width), optional
@@ -526,12 +530,18 @@ def compare(
     ring = find_ring(counts, known & where, radius, chi)
     curves = {s: azimuthal_profile(m, radius, chi, ring) for s, m in states.items()} if ring else {}
     orientations = {state: orientation(curve) for state, curve in curves.items()}
+    if ring:
+        off = np.where(np.isnan(shared), np.abs(healed), shared)
+        orientations["after"] = orientation(azimuthal_profile(states["after"]._replace(sd=off), radius, chi, ring))
+    # On the radii that every state has: what lies behind a beamstop would be held against the healed one alone.
+    on = profiles["before"].pixels > 0
     summary = {
         "ring": ring and {**ring._asdict(), "q": _plain(q_of(np.array(ring.radius), geometry))},
         "orientation": {s: o and {key: _plain(v) for key, v in o._asdict().items()} for s, o in orientations.items()},
         "r_factor": {
             f"{one}_{other}": r_factor(
-                *(profiles[state].intensity.to_numpy() for state in (one, other)), profiles["after"].pixels.to_numpy()
+                *(profiles[state].intensity[on].to_numpy() for state in (one, other)),
+                profiles["after"].pixels[on].to_numpy(),
             )
             for one, other in (("before", "after"), ("before", "truth"), ("after", "truth"))
             if other in profiles

@@ -34,6 +34,7 @@ def record(
     metrics: Mapping[str, Any],
     coverage: Sequence[Mapping[str, Any]],
     beyond: NDArray[np.bool_],
+    flags: NDArray[np.uint8],
 ) -> dict[str, Any]:
     """Collect the provenance of one healed scan.
 
@@ -61,6 +62,8 @@ def record(
         How many hidden counts lay within their intervals, from `scatterheal.uncertainty.coverage`.
     beyond : bool array (height, width)
         Where nothing tells how well a pixel is healed.
+    flags : uint8 array (height, width)
+        Which values are censored.
 
     Returns
     -------
@@ -87,6 +90,11 @@ def record(
         "metrics": dict(metrics),
         "coverage": [dict(row) for row in coverage],
         "not_validated_share": float(beyond.mean()),
+        "pixels": {
+            "healed": int((reasons > 0).sum()),
+            "not_validated": int(beyond.sum()),
+            "censored": int((flags[reasons == 0] > 0).sum()),
+        },
         "versions": {
             "scatterheal": __version__,
             "python": platform.python_version(),

@@ -43,16 +43,19 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     [[1, 'a', 0.01, 0.0], [2, 'b', 0.1, -0.25]]
     """
     sane = [run for run in runs if not metrics[run]["collapsed"]] or list(runs)
-    best = min(sane, key=lambda run: metrics[run]["score"])
+    # None, in JSON, is not a number: a method that could not heal this scan.
+    scores = {run: np.array(metrics[run]["scores"], float) for run in runs}
+    best = min(sane, key=lambda run: np.nan_to_num(scores[run].mean(), nan=np.inf))
     floor = metrics[best].get("hidden", {}).get("floor")
     rows = []
     for run, hyperparameters in runs.items():
         found = metrics[run]
-        behind = np.subtract(found["scores"], metrics[best]["scores"])
+        behind = scores[run] - scores[best]
         error = float(behind.std(ddof=1) / np.sqrt(behind.size)) if behind.size > 1 else 0.0
-        tie = min(error, FARTHEST_TIE * metrics[best]["score"])
+        tie = min(error, FARTHEST_TIE * scores[best].mean())
         hidden = found.get("hidden", {})
-        of_counts = {} if floor is None else {"excess": hidden["deviance"] - floor, "block_z": hidden["block_z"]}
+        excess = np.subtract(*np.array([hidden.get("deviance"), floor], float))
+        of_counts = {} if floor is None else {"excess": excess, "block_z": hidden["block_z"]}
         rows.append(
             {
                 "run": run,

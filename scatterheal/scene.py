@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from scatterheal import canvas, rings
 from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
@@ -22,6 +22,9 @@ from scatterheal.scale import from_unit, to_unit
 LEAST_GAIN = 0.01
 # The radial profile from which a painting starts has a row for so many pixels of the scan, and so many sectors.
 PROFILE_STEP, SECTORS = 0.5, 48
+# The rim of the beamstop: so many rows of a canvas; of its directions the brightest is a mean with this part of a turn
+# as standard deviation.
+RIM, BRIGHTEST = 3, 32
 
 
 class Prepared(NamedTuple):
@@ -33,8 +36,8 @@ class Prepared(NamedTuple):
     start: NDArray[np.float32] | None
     """(height, width): the logarithm of the expected rate at all pixels."""
     azimuthal: NDArray[np.float32] | None
-    """(rows,) of a canvas round the beam, the innermost, which no known pixel reads: how much counts of what differs
-    between their azimuths; None: there are none."""
+    """(rows,) of a canvas round the beam, the innermost, which no known pixel reads: how much they still differ between
+    azimuths; None: there are none."""
 
 
 def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", "colours"], centred: bool) -> dict:
@@ -148,25 +151,31 @@ def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> N
     image : float32 array (height, width) or (height, width, 3)
     """
     if prepared.azimuthal is not None:
-        rows = cells.reshape(prepared.scene.canvas.rows, -1, cells.shape[1]).copy()
-        inner = rows[: len(prepared.azimuthal)]
-        # Of counts the mean rate, which is near that of a streak, and not the mean logarithm.
-        mean = inner.mean(axis=1, keepdims=True)
-        if prepared.start is not None:
-            mean = np.log(np.exp(inner).mean(axis=1, keepdims=True))
-        inner[:] = mean + prepared.azimuthal[:, None, None] * (inner - mean)
-        cells = rows.reshape(cells.shape)
+        cells = _continued(cells.reshape(prepared.scene.canvas.rows, -1, cells.shape[1]), prepared.azimuthal)
     values = prepared.whole @ cells
     if prepared.start is not None:
         return np.exp(values.reshape(scan.missing.shape) + prepared.start)
     return from_unit(values.reshape(scan.image.shape), scan.scale)
 
 
-def _towards_the_beam(grid: Canvas, reads: sparse.csr_array) -> NDArray[np.float32] | None:
-    """0 at the beam, where there is no azimuth, up to nearly 1 in the last row that no known pixel reads.
+def _continued(rows: NDArray[np.float32], azimuthal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The painting (cells, channels), continued from the beamstop's rim to the beam, where nothing was measured.
 
-    Without it the sectors that a polar canvas holds behind the beamstop would meet there as a pinwheel.
+    What a network paints there is its own invention. In each direction the pattern goes on as at the rim, and meets at
+    the beam at the level of the brightest one: a streak runs through it, and no direction grows darker towards it.
     """
+    inner = len(azimuthal)
+    rim = rows[inner : inner + RIM].mean(axis=0)
+    # The brightest of each channel would be a colour that no direction has.
+    level = rim.mean(axis=0)
+    if rim.shape[1] == 1:
+        level = ndimage.gaussian_filter1d(rim, rim.shape[0] / BRIGHTEST, axis=0, mode="wrap").max(axis=0)
+    towards = level + azimuthal[:, None, None] * (rim - level)
+    return np.concatenate([towards, rows[inner:]]).reshape(-1, rows.shape[2])
+
+
+def _towards_the_beam(grid: Canvas, reads: sparse.csr_array) -> NDArray[np.float32] | None:
+    """0 at the beam, where there is no azimuth, up to nearly 1 in the last row that no known pixel reads."""
     inner = int(reads.indices.min() // grid.columns)
     return (np.arange(inner) / inner).astype(np.float32) if inner else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,14 +28,38 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def as_json(value: Any) -> str:
+    """Plain values as JSON, indented; NaN, which JSON does not know, as null.
+
+    Raises
+    ------
+    ValueError
+        A number is infinite.
+
+    Examples
+    --------
+    >>> as_json([1.5, float("nan")]).split()
+    ['[', '1.5,', 'null', ']']
+    """
+    return json.dumps(_without_nan(value), indent=2, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write plain values, indented."""
+    """Write plain values, see `as_json`."""
     with replacing(path) as part:
-        part.write_text(json.dumps(value, indent=2) + "\n")
+        part.write_text(as_json(value) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read back what `write_json` wrote."""
+    """Read back what `write_json` wrote, None for NaN."""
     return json.loads(path.read_text())
 
 
@@ -45,16 +69,20 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False)
 
 
-def write_tiff(path: Path, image: NDArray, compress: bool = False) -> None:
+def write_tiff(path: Path, image: NDArray, compress: bool = False, description: str | None = None) -> None:
     """Write float32 or uint8 values as they are: (height, width) or RGB (height, width, 3).
 
-    Compressed files (zlib) are smaller, but not every program of the field reads them.
+    Compressed files (zlib) are smaller, but not every program of the field reads them. The description, in ASCII,
+    becomes the tag ImageDescription.
     """
     import tifffile
 
     with replacing(path) as part:
         photometric = "rgb" if image.ndim == 3 else "minisblack"
-        tifffile.imwrite(part, image, photometric=photometric, compression="zlib" if compress else None)
+        compression = "zlib" if compress else None
+        # Without metadata: tifffile's own, which it reads shapes from, would be a second ImageDescription.
+        described = {} if description is None else {"description": description, "metadata": None}
+        tifffile.imwrite(part, image, photometric=photometric, compression=compression, **described)
 
 
 def read_tiff(path: Path) -> NDArray:

@@ -11,16 +11,18 @@ logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 mask = storage.read_png(Path(snakemake.input.mask))
+healed = storage.read_png(Path(snakemake.input.healed))
 panels = [
     ("scan", storage.read_png(Path(snakemake.input.cropped))),
     ("mask (white = keep)", np.repeat(mask[..., None], 3, axis=2)),
-    ("healed", storage.read_png(Path(snakemake.input.healed))),
 ]
 if meaning["unit"] == "counts":
     missing = storage.read_tiff(Path(snakemake.input.reasons)) > 0
     values = storage.read_tiff(Path(snakemake.input.values))
-    drawn = pictures.as_counted(panels[-1][1], values, missing, look)
-    panels.append(("healed, shot noise drawn in the holes", drawn))
+    panels.append(("healed\nexpected counts, no noise", healed))
+    panels.append(("healed\nshot noise drawn in holes", pictures.as_counted(healed, values, missing, look)))
+else:
+    panels.append(("healed", healed))
 if snakemake.input.get("truth"):
     panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), look)))
 bar = None if meaning["unit"] == "colours" else look

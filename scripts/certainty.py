@@ -44,6 +44,7 @@ storage.write_tiff(Path(snakemake.output.sd), sd)
 storage.write_tiff(Path(snakemake.output.distance), distance, compress=True)
 storage.write_tiff(Path(snakemake.output.beyond), beyond.astype(np.uint8), compress=True)
 storage.write_csv(Path(snakemake.output.coverage), found.table)
+storage.write_json(Path(snakemake.output.factors), calibration._asdict())
 title = f"{snakemake.wildcards.scan}: {chosen}"
 curves.calibration(Path(snakemake.output.calibration), found, title)
-curves.sd_map(Path(snakemake.output.certainty), sd, model, ~scan.missing, beyond, title)
+curves.sd_map(Path(snakemake.output.certainty), sd, model, ~scan.missing, title)

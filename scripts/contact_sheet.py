@@ -16,5 +16,5 @@ for run in pd.read_csv(snakemake.input.ranking).to_dict("records"):
     row, settings = pictures.labels(snakemake.params.runs[run["run"]], snakemake.params.axes)
     image = pictures.render(storage.read_tiff(Path(healed[run["run"]])), look)
     tiles.append(pictures.Tile(row, settings, run["rank"], run["score"], run["collapsed"], image))
-title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed, best first"
+title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed; # is the rank among all"
 pictures.contact_sheet(Path(snakemake.output.sheet), tiles, title)

@@ -17,6 +17,7 @@ log.info("healed by %s", chosen)
 
 reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
+measured = exposure.read(Path(snakemake.input.reasons).parent)
 cropped, meaning, found, run, metrics = (
     storage.read_json(Path(file))
     for file in (
@@ -40,13 +41,15 @@ record = provenance.record(
     metrics=metrics,
     coverage=pd.read_csv(snakemake.input.coverage).to_dict("records"),
     beyond=beyond,
+    flags=measured.flags,
 )
 
-healed = overlay(exposure.read(Path(snakemake.input.reasons).parent).image, reasons > 0, model)
-storage.write_tiff(Path(snakemake.output.healed), healed)
+healed = overlay(measured.image, reasons > 0, model)
+says = f"healed by scatterheal, method {run['method']}; pixels where reasons.tif > 0 are estimates"
+storage.write_tiff(Path(snakemake.output.healed), healed, description=says)
 if meaning["unit"] == "colours":
     # Formats of detector frames hold one number a pixel.
     healed, model = scale.luminance(healed), scale.luminance(model.clip(0, 255).astype(np.uint8))
 export.write_edf(Path(snakemake.output.edf), healed, record, geometry)
-export.write_hdf5(Path(snakemake.output.hdf5), healed, model, sd, beyond, reasons, record, geometry)
+export.write_hdf5(Path(snakemake.output.hdf5), healed, model, sd, beyond, reasons, measured.flags, record, geometry)
 storage.write_json(Path(snakemake.output.provenance), record)

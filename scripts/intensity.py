@@ -11,7 +11,8 @@ image = storage.read_tiff(Path(snakemake.input.image))
 cropped = storage.read_json(Path(snakemake.input.found))
 found = prepare.intensity_of(image, cropped, scan["colour"])
 meaning = found.meaning
-log.info("%s: %s", meaning["unit"], meaning["how"])
+say = log.warning if meaning.get("not_whole_share") else log.info
+say("%s: %s", meaning["unit"], meaning["how"])
 if "table" in meaning:
     log.info("limits %s, scale %s", meaning["limits"], meaning["scale"])
     log.info(

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from scatterheal import logs, masks, prepare, storage
+from scatterheal import bits, logs, masks, prepare, storage
 from scatterheal.config import Mask, check_geometry
 
 scan = snakemake.params.scan

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from scatterheal import curves, exposure, logs, prepare, profiles, storage
+import numpy as np
+
+from scatterheal import curves, deviance, exposure, logs, prepare, profiles, storage
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
@@ -18,8 +20,13 @@ if scan.centre is None or unit == "colours":
 else:
     geometry = prepare.geometry_of(storage.read_json(Path(snakemake.input.cropped)), snakemake.params.scan["poni"])
     truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
-    healed, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("healed", "sd"))
-    found = profiles.compare(scan.image, healed, ~scan.missing, scan.centre, geometry, unit, sd, truth)
+    healed, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("healed", "model", "sd"))
+    image = scan.image
+    if unit == "counts":
+        # What stands for a censored count is no mean of it.
+        image = deviance.expected_counts(image, np.where(scan.missing, 0, scan.flags), model)
+        healed = np.where(scan.missing, healed, image)
+    found = profiles.compare(image, healed, ~scan.missing, scan.centre, geometry, unit, sd, truth)
     curves.radial(radial, found.radial, found.summary, title, unit)
     curves.azimuthal(azimuthal, found.azimuthal, found.summary, title, unit)
 storage.write_csv(Path(snakemake.output.radial), found.radial)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from scatterheal import curves, profiles
@@ -51,11 +52,26 @@ def test_calibration(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(60, 300), (300, 60)])
-@pytest.mark.parametrize("healed", [True, False])
+@pytest.mark.parametrize("healed", ["all known", "some known", "none known", "none"])
 def test_sd_map(tmp_path, shape, healed):
     valid = np.ones(shape, bool)
-    valid[20:35, 20:40] = not healed
+    valid[20:35, 20:40] = healed == "none"
     rate = np.full(shape, 4, np.float32)
-    beyond = ~valid & (np.indices(shape)[0] == 27)
-    curves.sd_map(tmp_path / "sd.png", 0.2 * rate, rate, valid, beyond, "a scan")
+    sd = 0.2 * rate
+    sd[27 if healed == "some known" else slice(None)] = 0.8 if healed == "all known" else np.nan
+    curves.sd_map(tmp_path / "sd.png", sd, rate, valid, "a scan")
     assert Image.open(tmp_path / "sd.png").size[0] > 300
+
+
+@pytest.mark.parametrize("low", [1e-7, 0.013, 0.97, 3.0, 4e4])
+@pytest.mark.parametrize("ratio", [1.05, 1.7, 4.2, 12, 150, 3e4, 1e12])
+@pytest.mark.parametrize("most", [6, 8])
+def test_logarithmic_axis_has_several_labelled_ticks(low, ratio, most):
+    axes = Figure().subplots()
+    curves._logarithmic(axes, np.array([np.nan, -1, 0, low, ratio * low]), most)
+    bottom, top = axes.get_ylim()
+    assert bottom < low < ratio * low < top
+    ticks = axes.get_yticks()
+    assert 3 <= len(ticks) <= most
+    assert len({label.get_text() for label in axes.get_yticklabels()}) == len(ticks)
+    assert ((bottom <= ticks) & (ticks <= top)).all()

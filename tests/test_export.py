@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from silx.io import nxdata
 
 from scatterheal import export, provenance
-from scatterheal.bits import REASONS
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, REASONS
 from scatterheal.errors import ScanError
 from scatterheal.simulate import radius_and_azimuth
 
@@ -32,15 +32,17 @@ RECORD = {
     "source": {"file": "a.tif", "sha256": "1f" * 32},
     "intensity": {"unit": "counts"},
     "mask_sha256": "2e" * 32,
-    "hyperparameters": {"network": "vase", "lr": 0.01},
+    "hyperparameters": {"method": "dip", "lr": 0.01},
+    "pixels": {"healed": 4, "not_validated": 3, "censored": 5},
     "versions": {"scatterheal": "0.1.0"},
 }
 
 
 def write_hdf5(path, healed, model, reasons, record, header):
-    """With a standard deviation of 0.5 everywhere, and every missing pixel out of reach."""
-    sd, beyond = np.full(reasons.shape, 0.5, np.float32), reasons > 0
-    export.write_hdf5(path, healed, model, sd, beyond, reasons, record, header)
+    """With a standard deviation of 0.5 of what is measured, and every missing pixel out of reach."""
+    sd, beyond = np.where(reasons > 0, np.float32(np.nan), np.float32(0.5)), reasons > 0
+    flags = np.where(reasons > 0, 0, CLIPPED_HIGH).astype(np.uint8)
+    export.write_hdf5(path, healed, model, sd, beyond, reasons, flags, record, header)
 
 
 FINITE = arrays(
@@ -135,7 +137,7 @@ def test_silx_shows_the_healed_image_first(tmp_path):
         assert shown.auxiliary_signals_dataset_names == ["model"]
         assert shown.interpretation == "image"
         # NeXus: <signal>_errors is the standard deviation of the signal.
-        assert (shown.errors[()] == 0.5).all()
+        np.testing.assert_array_equal(shown.errors[()], np.where(reasons > 0, np.nan, 0.5))
         assert shown.axes_names == ["y (pixel)", "x (pixel)"]
         assert [len(axis) for axis in shown.axes] == [3, 4]
         data = file["entry/data"]
@@ -143,7 +145,11 @@ def test_silx_shows_the_healed_image_first(tmp_path):
         named = data["reasons"].attrs
         assert dict(zip(named["flag_meanings"].split(), named["flag_masks"], strict=True)) == REASONS
         assert (data["pixel_mask"][()] == export.pixel_mask(reasons)).all()
-        assert (data["healed_errors"][()] == 0.5).all() and data["healed_errors"].attrs["units"] == "counts"
+        assert data["healed_errors"].attrs["units"] == "counts"
+        assert (data["flags"][()] == [[2] * 4, [0] * 4, [2] * 4]).all()
+        named = data["flags"].attrs
+        assert named["flag_meanings"].split() == ["that_or_less", "that_or_more"]
+        assert named["flag_masks"].tolist() == [CLIPPED_LOW, CLIPPED_HIGH]
         assert (data["beyond"][()] == [[0] * 4, [1] * 4, [0] * 4]).all()
     healed_again = fabio.open(f"{tmp_path}/healed.h5::/entry/data/healed")
     assert (healed_again.data == healed).all()
@@ -161,12 +167,14 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
         found={"centre": {"x": 23.25, "y": 31.5, "sd": 0.1}},
         meaning={"unit": "counts", "how": "counts of the file"},
         geometry=KNOWN,
-        run={"seed": 3},
-        metrics={"score": 0.5},
+        run={"method": "pyfai"},
+        metrics={"score": np.nan},
         coverage=[{"side": 1, "within_68": 0.69}],
         beyond=reasons > 0,
+        flags=np.array([[0, 1], [1, 2]], np.uint8),
     )
     assert (record["coverage"], record["not_validated_share"]) == ([{"side": 1, "within_68": 0.69}], 0.25)
+    assert record["pixels"] == {"healed": 1, "not_validated": 1, "censored": 2}
     healed = np.ones((2, 2), np.float32)
     write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, record, KNOWN)
     with h5py.File(tmp_path / "healed.h5") as file:
@@ -183,7 +191,8 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
         }
         assert detector["description"].asstr()[()] == "Pilatus 2M"
         assert file["entry/instrument/beam/incident_wavelength"][()] == 1.1e-10
-        assert json.loads(file["entry/healing/provenance/data"][()]) == json.loads(json.dumps(record))
+        kept = json.loads(file["entry/healing/provenance/data"][()], parse_constant=pytest.fail)
+        assert kept == json.loads(json.dumps({**record, "metrics": {"score": None}}))
         assert file["entry/healing/version"].asstr()[()] == record["versions"]["scatterheal"]
 
 
@@ -207,7 +216,10 @@ def test_an_edf_header_holds_any_name_and_its_keys(tmp_path):
         assert edf.header["Title"] == "Z?rich ?1?? a = b??.tif, healed"
         assert edf.header["DetectorName"] == "S/N ?7???"
         assert edf.header["SourceSHA256"] == "1f" * 32
-        assert edf.header["Method"] == "network=vase, lr=0.01"
+        assert edf.header["Method"] == "method=dip, lr=0.01"
+        said = edf.header["Note"]
+        assert "4 pixels are estimates by the method dip," in said and "how well 3 of them are healed" in said
+        assert "5 are censored" in said and "flags.tif" in said and "?" not in said
         assert [edf.header[key] for key in ("PSize_1", "PSize_2")] == ["7.5e-05", "0.000172"]
         assert [edf.header[key] for key in ("Center_1", "Center_2")] == ["23.75", "32.0"]
 

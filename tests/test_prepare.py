@@ -1,6 +1,7 @@
 """From a scan's file to its mask: what the file, its YAML and a geometry file say ends up where it belongs."""
 
 import json
+import re
 
 import h5py
 import numpy as np
@@ -166,6 +167,37 @@ def test_what_does_not_fit_the_scan_is_known_before_any_job_starts(scan, tmp_pat
         prepare.check(scan(flat(), **said))
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("background", [7.5, 19])
+def test_a_frame_of_which_a_background_was_subtracted_is_refused(scan, background):
+    frame = (flat() - background).astype(np.float32)
+    negative = frame[(frame < 0) & (frame != -1) & (frame != -2)]
+    words = f"{negative.size} pixels are negative, down to {negative.min():g}, and no codes, as where a background was"
+    with pytest.raises(ScanError, match=words) as refused:
+        prepare.check(scan(frame))
+    assert "a.tif: " in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_whole_negative_numbers_are_codes_where_they_are_few(scan):
+    frame = flat()
+    frame[0, :4] = -1, -2, -7, -(2**31)
+    reasons = by_the_rules(scan(frame, mask=NOTHING_FOUND)).reasons
+    assert (reasons[0, :4] == GAP).all() and (reasons > 0).sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [(1, "counts of the file$"), (0.25, r"values of the file, 7\S* % of them not whole, taken as counts: ")],
+)
+def test_values_that_are_not_whole_are_counts_with_a_reservation(scan, factor, says):
+    frame = (flat() * np.float32(factor)).astype(np.float32)
+    frame[:10] = -1
+    cropped = prepare.check(scan(frame))
+    meaning = prepare.intensity_of(cropped.image, prepare.as_record(cropped), {}).meaning
+    not_whole = (frame != np.round(frame))[10:].mean()
+    assert meaning["unit"] == "counts" and meaning["not_whole_share"] == pytest.approx(not_whole)
+    assert re.match(says, meaning["how"])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scatterheal import profiles
+from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
+from scatterheal.deviance import expected_counts
 from scatterheal.prepare import prepare
 from scatterheal.simulate import ring as simulated_ring
 
@@ -142,6 +144,58 @@ def test_healing_mends_what_gaps_spoil():
     assert result.radial.q.isna().all() and result.radial.before_pixels[0] == 0
     assert (result.radial.after_error[1:9] > 0).all()
     json.dumps(result.summary, allow_nan=False)
+
+
+@pytest.mark.parametrize("height", [1, 30])
+def test_a_colour_bar_that_ends_spoils_no_perfect_heal(height):
+    """Counts up to 1, and from 40 on, share the colours of the bar's ends."""
+    rate, known = height * arcs(turned=0) / 20 + 0.08, ~gaps()
+
+    def after(counts):
+        result = profiles.compare(counts, np.where(known, counts, rate), known, CENTRE, {}, "counts", truth=rate)
+        found = result.summary["orientation"]
+        off = (found["after"]["hermans"] - found["truth"]["hermans"]) / found["after"]["hermans_error"]
+        return off, (result.radial.after_intensity - result.radial.truth_intensity) / result.radial.after_error
+
+    off = []
+    for seed in range(12):
+        counts = np.random.default_rng(seed).poisson(rate)
+        low, high = counts <= 1, counts >= 40
+        seen = np.where(low, 0.5, np.minimum(counts, 40)).astype(np.float32)
+        off.append(after(expected_counts(seen, CLIPPED_LOW * low + CLIPPED_HIGH * high, rate)))
+    hermans, radial = (np.array(each) for each in zip(*off, strict=True))
+    assert abs(hermans.mean()) < 1 and np.abs(hermans).max() < 3
+    assert np.sqrt(np.nanmean(radial[:, 10:] ** 2)) < 1.1
+    # What stands for the ends of the bar is far off.
+    assert abs(after(seen)[0]) > 2
+
+
+def test_what_nothing_validates_has_no_error_but_a_value():
+    rate, known = 20 * arcs(), ~gaps()
+    counts = np.where(known, np.random.default_rng(3).poisson(rate), np.nan).astype(np.float32)
+    healed, sure = np.where(known, counts, rate).astype(np.float32), np.float32(0.1 * rate)
+    beyond = (RADIUS < 9) | (~known & (CHI > 0) & (RADIUS < 70))
+    validated, result, off_by_itself = (
+        profiles.compare(counts, healed, known, CENTRE, {}, "counts", sd)
+        for sd in (sure, np.where(beyond, np.nan, sure), np.where(beyond, healed, sure))
+    )
+    for table, before in ((result.radial, validated.radial), (result.azimuthal, validated.azimuthal)):
+        pd.testing.assert_series_equal(table.after_intensity, before.after_intensity)
+        told = table.after_error.notna()
+        assert told.any() and not told.all() and (table.after_error == before.after_error)[told].all()
+    found, least, most = (each.summary["orientation"]["after"] for each in (result, validated, off_by_itself))
+    assert found == most and found["hermans"] == least["hermans"]
+    assert found["hermans_error"] > 1.5 * least["hermans_error"]
+
+
+def test_healing_is_not_blamed_for_what_lies_behind_the_beamstop():
+    rate, known = 20 * arcs(turned=0), ~gaps()
+    counts = np.random.default_rng(3).poisson(rate).astype(np.float32)
+    healed = np.where(known, counts, np.where(RADIUS < 8, 5 * rate, rate))
+    result = profiles.compare(counts, healed, known, CENTRE, {}, "counts", truth=rate)
+    found = result.summary["r_factor"]
+    assert found["after_truth"] < found["before_truth"]
+    assert result.radial.after_intensity[3] > 4 * result.radial.truth_intensity[3]
 
 
 @settings(max_examples=10)

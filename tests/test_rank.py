@@ -80,6 +80,15 @@ def test_a_collapsed_run_is_last_and_no_tie_unless_all_are():
     assert table.run.tolist() == ["b", "a"]
 
 
+def test_a_method_that_could_not_heal_a_scan_is_last():
+    """Its scores are null in metrics.json."""
+    nothing = {"scores": [None, None], "score": None, "score_error": None, "collapsed": True}
+    for of_counts in ({}, {"hidden": {"deviance": None, "floor": None, "block_z": None}}):
+        table = table_of(pyfai={**nothing, **of_counts}, net=metrics_of([1.0, 1.2], cost=1))
+        assert table.run.tolist() == ["net", "pyfai"] and table.tied.tolist() == [True, False]
+    assert table_of(pyfai=nothing, liu2017=nothing).run[0] == "pyfai"
+
+
 SCORES = st.lists(st.tuples(st.floats(0.5, 3), st.floats(0.5, 3), st.integers(0, 5)), min_size=1, max_size=6)
 
 

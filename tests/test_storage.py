@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,6 +23,24 @@ def test_tiff_keeps_every_bit(tmp_path_factory, image, compress):
     assert back.dtype == image.dtype
     assert back.tobytes() == image.tobytes()
     assert [file.name for file in path.parent.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("image", [np.ones((3, 4), np.float32), np.ones((3, 4, 3), np.uint8)])
+def test_a_tiff_says_what_it_is_in_one_tag(tmp_path, image):
+    storage.write_tiff(tmp_path / "a.tif", image, description="healed")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert [tag.value for tag in file.pages[0].tags if tag.name == "ImageDescription"] == ["healed"]
+    assert storage.read_tiff(tmp_path / "a.tif").shape == image.shape
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path):
+    path = tmp_path / "a.json"
+    storage.write_json(path, {"scores": [1.5, np.nan], "rings": ({"score": np.float64("nan")},), "kept": [None, "NaN"]})
+    assert storage.read_json(path) == {"scores": [1.5, None], "rings": [{"score": None}], "kept": [None, "NaN"]}
+    assert "NaN" not in path.read_text().replace('"NaN"', "")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        storage.write_json(path, {"score": np.inf})
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
 
 @settings(max_examples=30)

@@ -37,7 +37,15 @@ PER_SCAN = {
     *("reasons.tif", "mask.png", "found.json", "hidden.tif", "mask_overlay.png"),
     *("runs", "ranking.csv", "contact_sheet.png", "evolution.png", "before_after.png"),
     *("chosen.json", "model.tif", "spread.tif", "sd.tif", "distance.tif", "beyond.tif", "coverage.csv"),
-    *("calibration.png", "certainty.png", "radial.csv", "radial.png", "azimuthal.csv", "azimuthal.png"),
+    *(
+        "calibration.json",
+        "calibration.png",
+        "certainty.png",
+        "radial.csv",
+        "radial.png",
+        "azimuthal.csv",
+        "azimuthal.png",
+    ),
     *("healed.tif", "healed.edf", "healed.h5", "healed.png", "orientation.json", "provenance.json"),
 }
 PER_FIGURE = {*PER_SCAN, "residual.tif", "colours.png"}

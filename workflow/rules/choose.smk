@@ -10,6 +10,7 @@ rule rank:
             f"{RESULTS}/{{scan}}/ranking.csv",
             caption="../report/ranking.rst",
             category="Scores",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "table": "ranking"},
         ),
     log:
@@ -73,16 +74,19 @@ rule certainty:
         distance=f"{RESULTS}/{{scan}}/distance.tif",
         beyond=f"{RESULTS}/{{scan}}/beyond.tif",
         coverage=f"{RESULTS}/{{scan}}/coverage.csv",
+        factors=f"{RESULTS}/{{scan}}/calibration.json",
         calibration=report(
             f"{RESULTS}/{{scan}}/calibration.png",
             caption="../report/calibration.rst",
             category="Certainty",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "calibration"},
         ),
         certainty=report(
             f"{RESULTS}/{{scan}}/certainty.png",
             caption="../report/certainty.rst",
             category="Certainty",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "standard deviation"},
         ),
     log:
@@ -159,6 +163,7 @@ rule profiles:
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         parts=f"{RESULTS}/{{scan}}/found.json",
         healed=f"{RESULTS}/{{scan}}/healed.tif",
+        model=f"{RESULTS}/{{scan}}/model.tif",
         sd=f"{RESULTS}/{{scan}}/sd.tif",
     output:
         radial=f"{RESULTS}/{{scan}}/radial.csv",
@@ -168,12 +173,14 @@ rule profiles:
             f"{RESULTS}/{{scan}}/radial.png",
             caption="../report/radial.rst",
             category="Physics",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "I(q)"},
         ),
         azimuthal_picture=report(
             f"{RESULTS}/{{scan}}/azimuthal.png",
             caption="../report/azimuthal.rst",
             category="Physics",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "I(chi)"},
         ),
     log:
@@ -189,7 +196,7 @@ rule profiles:
     params:
         scan=of_scan("poni"),
         poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
-        code=code("profiles", "profiles", "curves", "pictures", "prepare", "geometry", "exposure", "scale"),
+        code=code("profiles", "profiles", "deviance", "curves", "pictures", "prepare", "geometry", "exposure", "scale"),
     script:
         "../../scripts/profiles.py"
 

@@ -12,7 +12,8 @@ rule picture:
         picture=report(
             f"{RESULTS}/{{scan}}/{{shown}}.png",
             caption="../report/picture.rst",
-            category="Healed",
+            category="Before and after",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "{shown}"},
         ),
     log:
@@ -43,6 +44,7 @@ rule colours:
             f"{RESULTS}/{{scan}}/colours.png",
             caption="../report/colours.rst",
             category="Masks",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "colours"},
         ),
     log:
@@ -75,6 +77,7 @@ rule mask_overlay:
             f"{RESULTS}/{{scan}}/mask_overlay.png",
             caption="../report/mask_overlay.rst",
             category="Masks",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "mask"},
         ),
     log:
@@ -104,6 +107,7 @@ rule contact_sheet:
             f"{RESULTS}/{{scan}}/contact_sheet.png",
             caption="../report/contact_sheet.rst",
             category="Runs",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "all runs"},
         ),
     log:
@@ -135,6 +139,7 @@ rule evolution:
             f"{RESULTS}/{{scan}}/evolution.png",
             caption="../report/evolution.rst",
             category="Runs",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "evolution"},
         ),
     log:
@@ -168,7 +173,8 @@ rule before_after:
         panel=report(
             f"{RESULTS}/{{scan}}/before_after.png",
             caption="../report/before_after.rst",
-            category="Healed",
+            category="Before and after",
+            subcategory="{scan}",
             labels={"scan": "{scan}", "picture": "before and after"},
         ),
     log:
