@@ -268,15 +268,16 @@ def _summary(per_pixel: Mapping[str, NDArray], region: NDArray[np.bool_]) -> dic
         _block_deviations(values, down, across) for down in range(0, BLOCK, APART) for across in range(0, BLOCK, APART)
     ]
     z, blocks = np.concatenate(grids), round(np.mean([len(grid) for grid in grids]))
+    block_z = float(np.sqrt((z**2).mean())) if blocks else None
     return {
         "pixels": pixels,
         "deviance": mean,
         "floor": floor,
         "excess": mean - floor if pixels else None,
         "ratio": mean / floor if pixels else None,
-        "block_z": float(np.sqrt((z**2).mean())) if blocks else None,
+        "block_z": block_z,
         # Of a root mean square, from the scatter of the squares; blocks of two grids are not independent.
-        "block_z_error": float((z**2).std() / np.sqrt(4 * blocks * (z**2).mean())) if blocks else None,
+        "block_z_error": float((z**2).std() / np.sqrt(4 * blocks)) / block_z if block_z else block_z,
         # The median of a normal variable's magnitude is 1 / 1.4826.
         "block_z_robust": float(1.4826 * np.median(np.abs(z))) if blocks else None,
         "blocks": blocks,
@@ -339,7 +340,7 @@ def _pool(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "excess": None if deviance is None else deviance - floor,
         "ratio": None if deviance is None else deviance / floor,
         "block_z": block_z,
-        "block_z_error": float(np.linalg.norm(errors)) / (blocks * block_z) if blocks else None,
+        "block_z_error": float(np.linalg.norm(errors)) / (blocks * block_z) if block_z else block_z,
         "block_z_robust": mean("block_z_robust", "blocks"),
         "blocks": blocks,
     }

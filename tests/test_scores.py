@@ -80,6 +80,14 @@ def test_a_constant_has_collapsed_and_so_has_what_is_no_number():
     assert score_counts(drawn(np.full_like(rate, 0.3), 1), flags, flat, known, hidden, None)["collapsed"]
 
 
+def test_counts_that_do_not_scatter_at_all_have_a_block_z_of_zero():
+    """A rate that is right everywhere: no scan is like that, but a broken one may be."""
+    counts, hidden = np.full((60, 90), 3, np.float32), np.zeros((60, 90), np.uint8)
+    hidden[10:40] = GAP
+    fold = score_counts(counts, hidden & 0, counts, hidden == 0, hidden, None)
+    assert combine([fold, fold])["hidden"]["block_z"] == combine([fold, fold])["hidden"]["block_z_error"] == 0
+
+
 def test_folds_are_pooled_by_their_pixels():
     rate, hidden = rings(), hidden_parts()
     counts = drawn(rate)
