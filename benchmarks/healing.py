@@ -206,14 +206,19 @@ def main() -> None:
     parser.add_argument("scans", nargs="*", default=[*REAL, *simulate.SCENES], metavar="SCAN")
     parser.add_argument("--methods", nargs="*", default=["dip", *baselines.METHODS], metavar="METHOD")
     parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
-    parser.add_argument("--drawn", type=Path, metavar="FOLDER", help="of --write, whose network's rates are the truth")
+    parser.add_argument(
+        "--drawn", type=Path, metavar="FOLDER", help="of --write, whose network's rates are the truth of real scans"
+    )
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="what each method says, as TIFF")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     runs = networks(asked.config)
     for name in asked.scans:
-        truth = storage.read_tiff(asked.drawn / f"{name}_dip.tif") if asked.drawn else None
-        found = real(name, truth=truth) if name in REAL else simulated(name)
+        if name in REAL:
+            truth = storage.read_tiff(asked.drawn / f"{name}_dip.tif") if asked.drawn else None
+            found = real(name, truth=truth)
+        else:
+            found = simulated(name)
         print(f"\n{name}: {(found.hidden > 0).sum()} hidden pixels judge\n", flush=True)
         print(f"| method | {COLUMNS} | s | |\n|{'---|' * 12}", flush=True)
         for method in asked.methods:

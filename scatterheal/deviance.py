@@ -199,12 +199,8 @@ def expected_counts(
 
     Parameters
     ----------
-    counts : float array
-        Counts, see `censoring`.
-    flags : uint8 array of the same shape
-        Bits CLIPPED_LOW and CLIPPED_HIGH.
-    rate : float array of the same shape
-        Expected counts per pixel.
+    counts, flags, rate
+        As for `deviance`, but that a rate may be as small as it likes.
 
     Returns
     -------

@@ -530,7 +530,7 @@ def compare(
     ring = find_ring(counts, known & where, radius, chi)
     curves = {s: azimuthal_profile(m, radius, chi, ring) for s, m in states.items()} if ring else {}
     orientations = {state: orientation(curve) for state, curve in curves.items()}
-    if ring:
+    if ring and np.isnan(shared).any():
         off = np.where(np.isnan(shared), np.abs(healed), shared)
         orientations["after"] = orientation(azimuthal_profile(states["after"]._replace(sd=off), radius, chi, ring))
     # On the radii that every state has: what lies behind a beamstop would be held against the healed one alone.

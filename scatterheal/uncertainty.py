@@ -134,7 +134,7 @@ def pool(rates: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def calibrate(counts: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequence[Fold], unit: Unit) -> Calibration:
-    """Fit the two factors to hidden pixels.
+    """Fit the three factors to hidden pixels.
 
     A residual is the rate's error plus noise. Noise is independent from pixel to pixel and the error is not, so that
     the product of the residuals of *two* pixels is on average the error's covariance alone, whatever the noise. Summed

@@ -81,12 +81,12 @@ def test_counts(clipped):
 
 
 def test_the_two_factors_are_told_apart():
-    _, counts, folds = case(spread_factor=2.5, rate_factor=0.0)
+    _, counts, folds = case(spread_factor=2.5, rate_factor=0.0, size=3.0)
     by_spread = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
-    truth, counts, folds = case(spread_factor=0.0, rate_factor=0.15)
+    truth, counts, folds = case(spread_factor=0.0, rate_factor=0.15, size=3.0)
     by_rate = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
     assert by_spread.spread_factor == pytest.approx(2.5, rel=0.15) and by_spread.rate_factor < 0.05
-    assert by_rate.rate_factor > 0.1 and by_rate.spread_factor < 1.2
+    assert by_rate.rate_factor > 0.1 and by_rate.spread_factor < 1
     sd = uncertainty.standard_deviation(by_rate, truth, folds[0].spread)
     assert np.median(sd / truth) == pytest.approx(0.15, rel=0.15)
 
@@ -96,7 +96,8 @@ def test_errors_add_up_in_blocks_as_far_as_they_reach():
         uncertainty.calibrate(counts, NO_FLAGS, folds, "counts").together
         for _, counts, folds in (case(size=1.5), case(size=12))
     )
-    assert near[15] < 0.7 and far[15] > 0.8
+    assert near[15] < near[5] < far[5] and near[15] < 0.7
+    assert far[15] > 0.8
 
 
 def test_pixels_that_a_figure_repeats():
