@@ -14,7 +14,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import torch
 from colour_inversion import shown_in_figure
 from healing import OFFSETS, Case, case, heal, moved, networks
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, GAP
 from scatterheal.config import ROOT, read_scan
 from scatterheal.deviance import Censoring, censoring
 from scatterheal.exposure import centre_of
+from scatterheal.fit import use_threads
 from scatterheal.judge import judge
 from scatterheal.prepare import prepare
 
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=METHODS, metavar="METHOD")
     parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    use_threads(1)
     runs = networks(asked.config)
     figure = figure_and_frame()
     models = {}

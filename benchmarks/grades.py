@@ -20,14 +20,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from scatterheal import holdout, pictures, scale, storage
 from scatterheal.bits import USER
 from scatterheal.config import ROOT, read_config, spelled
 from scatterheal.exposure import Exposure
-from scatterheal.fit import choose_device, describe_device
+from scatterheal.fit import choose_device, describe_device, use_threads
 from scatterheal.inpaint import inpaint
 
 SCANS = ROOT.parent / "shared" / "scans"
@@ -159,7 +158,7 @@ def main() -> None:
     parser.add_argument("--scans", nargs="*", default=NAMES, choices=NAMES, metavar="NAME")
     asked = parser.parse_args()
     asked.cache.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
+    use_threads(1)
     every = max(asked.iterations // CHECKS, 1)
     common = {key: getattr(asked, key) for key in ("iterations", "channels", "precision")}
     common |= {"check_every": every, "snapshot_every": CHECKS * every}

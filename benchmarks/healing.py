@@ -26,7 +26,7 @@ from scatterheal import baselines, holdout, scale, simulate, storage, uncertaint
 from scatterheal.bits import GAP, USER
 from scatterheal.config import ROOT, read_config, read_scan, runs_of
 from scatterheal.exposure import Exposure, centre_of
-from scatterheal.fit import choose_device
+from scatterheal.fit import choose_device, use_threads
 from scatterheal.inpaint import inpaint, refit
 from scatterheal.judge import judge
 from scatterheal.prepare import prepare
@@ -211,7 +211,7 @@ def main() -> None:
     )
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="what each method says, as TIFF")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    use_threads(1)
     runs = networks(asked.config)
     for name in asked.scans:
         if name in REAL:

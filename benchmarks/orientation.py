@@ -15,12 +15,12 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from healing import COLUMNS, Case, heal, real, row, simulated
 from numpy.typing import NDArray
 
 from scatterheal import profiles
 from scatterheal.config import read_config, runs_of
+from scatterheal.fit import use_threads
 
 SIMULATED, SETS = ("oriented_rings", "four_lobes"), 3
 METHODS = ("dip", "polar_smooth", "pyfai", "liu2017")
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scans", nargs="*", default=["HDPE_85_low", *SIMULATED], metavar="SCAN")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    use_threads(1)
     config = read_config({"methods": ["dip"], "grid": {}, "fit": {"domain": "polar", "start": "radial"}})
     for name in asked.scans:
         print(f"\n{name}: error of Hermans' f, %\n")

@@ -274,7 +274,10 @@ class Fit(Strict):
     angles: Annotated[int, Field(ge=32, multiple_of=32)] = 384
     """Polar: columns round the circle."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: convolutions in 16 bits, twice as fast where the processor has them (AVX512-BF16, AMX, GPUs)."""
+    """bfloat16: convolutions in 16 bits, twice as fast where the processor has them (AVX512-BF16, AMX, GPUs); the fast
+    engine takes float32 elsewhere."""
+    engine: Literal["reference", "fast"] = "fast"
+    """reference: the training loop as the paper describes it; fast: the same to rounding, in less time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: CUDA where there is one. Not part of a run's identity: changing it reruns nothing."""
 

@@ -205,7 +205,7 @@ def _demo_losses(device: torch.device) -> NDArray[np.float32]:
 
     from scatterheal.config import Fit
     from scatterheal.exposure import Exposure
-    from scatterheal.fit import fit
+    from scatterheal.fast import fit
     from scatterheal.scale import scale_of
     from scatterheal.scene import prepare
     from scatterheal.simulate import FRAME_CENTRE, FRAME_SHAPE, demo_frame, radius_and_azimuth

@@ -61,6 +61,21 @@ class Painting(NamedTuple):
     """The same of this iteration alone, from the noisy input."""
 
 
+class Begun(NamedTuple):
+    """A scene on its device, and a network that has not been trained yet."""
+
+    measured: Measured
+    start: Tensor | None
+    reads: Tensor
+    """S at the known pixels, as a matrix with sorted rows."""
+    spreads: Tensor
+    """Its transpose."""
+    still: Tensor
+    network: nn.Sequential
+    random: torch.Generator
+    """The source of all further noise."""
+
+
 def choose_device(wanted: str) -> torch.device:
     """The device to train on.
 
@@ -79,6 +94,20 @@ def choose_device(wanted: str) -> torch.device:
             f"fit.device: cuda was asked for, but {build}; install a CUDA build of torch or set device: auto"
         )
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def use_threads(count: int) -> None:
+    """Compute on so many threads, and take numbers below 1e-38 for zero in all of them.
+
+    A long training makes such numbers, and they slow it down. To be called before anything is computed: a thread that
+    exists already goes on as it was.
+
+    Parameters
+    ----------
+    count : int
+    """
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(count)
 
 
 def describe_device(device: torch.device) -> str:
@@ -127,42 +156,33 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     [(0, (256, 1)), (2, (256, 1)), (4, (256, 1))]
     """
     chosen, canvas = hyperparameters, scene.canvas
-    parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
-    measured = Measured(*parts, scene.most)
-    reads, spreads = _matrix(scene.reads, device), _matrix(scene.reads.T, device)
-    loss_of, start = LOSSES[chosen["loss"]], _on(device, scene.start)
 
     # 1. Initialise the weights and the input.
-    random = torch.Generator(device).manual_seed(chosen["seed"])
-    if scene.maps is None:
-        still = networks.still_input(chosen["network"], chosen["input"], canvas, random)
-    else:
-        still = networks.padded(_on(device, scene.maps)[None], chosen["network"])
-    still = still.contiguous(memory_format=torch.channels_last)
-    network = _seeded_network(chosen, still.shape[1], scene, device)
+    measured, start, reads, spreads, still, network, random = begin(scene, chosen, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=chosen["lr"])
+    loss_of = LOSSES[chosen["loss"]]
 
     def paint(fed: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
             output = network(fed)
-        output = output[0, :, : canvas.rows, : canvas.columns].float()
+        output = output[0, :, : canvas.rows, : canvas.columns].to(still.dtype)
         cells = output.permute(1, 2, 0).reshape(-1, len(output))
         return torch.sigmoid(cells) if start is None else scene.gain * cells
 
     average, losses = None, torch.zeros(every, device=device)
     first = _still_painting(paint, still)
     yield Painting(0, np.zeros(0, np.float32), first, first)
-    for iteration in _announced(chosen["iterations"], losses):
+    for iteration in announced(chosen["iterations"], losses):
         # 2. Optional normal noise on the input and on the weights.
         fed = still
         if chosen["reg_noise_std"] > 0:
             fed = still + chosen["reg_noise_std"] * torch.randn(still.shape, generator=random, device=device)
         if chosen["param_noise"]:
-            _shake(network, random)
+            shake(network, random)
         # 3. Forward.
         painted = paint(fed)
         # 4. Mask: only the known pixels look at the canvas. 5. The loss.
-        seen = _Read.apply(painted, reads, spreads)
+        seen = read(painted, reads, spreads)
         loss = loss_of(seen if start is None else start + seen, measured)
         # 6. One step of Adam.
         optimiser.zero_grad()
@@ -180,9 +200,12 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             yield Painting(iteration, since, cells, painted.detach().cpu().numpy())
 
 
-class _Read(torch.autograd.Function):
-    """S and, backwards, its transpose, both as matrices with sorted rows: fast, and always in the same order."""
+def read(cells: Tensor, reads: Tensor, spreads: Tensor) -> Tensor:
+    """What the known pixels read from a canvas, S; backwards its transpose: fast, and always in the same order."""
+    return _Read.apply(cells, reads, spreads)
 
+
+class _Read(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, cells: Tensor, reads: Tensor, spreads: Tensor) -> Tensor:
         context.spreads = spreads
@@ -196,7 +219,7 @@ class _Read(torch.autograd.Function):
 def _matrix(matrix: sparse.sparray, device: torch.device) -> Tensor:
     matrix = sparse.csr_array(matrix)
     matrix.sort_indices()
-    parts = (torch.as_tensor(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
+    parts = (torch.as_tensor(part.astype(np.int32)) for part in (matrix.indptr, matrix.indices))
     with warnings.catch_warnings():
         # That its interface may still change is nothing to tell every user.
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
@@ -208,21 +231,35 @@ def _on(device: torch.device, values: NDArray | None) -> Tensor | None:
     return None if values is None else torch.as_tensor(values, device=device)
 
 
-def _seeded_network(chosen: Mapping[str, Any], inputs: int, scene: Scene, device: torch.device) -> nn.Sequential:
-    """A network whose weights depend on the seed alone, and on nothing that ran before."""
+def begin(scene: Scene, chosen: Mapping[str, Any], device: torch.device) -> Begun:
+    """Bring a scene to the device, and draw the input and the weights: the seed's, whatever ran before."""
+    parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
+    random = torch.Generator(device).manual_seed(chosen["seed"])
+    if scene.maps is None:
+        still = networks.still_input(chosen["network"], chosen["input"], scene.canvas, random)
+    else:
+        still = networks.padded(_on(device, scene.maps)[None], chosen["network"])
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(chosen["seed"])
-        outputs = scene.values.shape[1]
+        inputs, outputs = still.shape[1], scene.values.shape[1]
         network = networks.build(chosen["network"], inputs, outputs, chosen["channels"], scene.canvas.wraps)
     if scene.start is not None:
         # Before the first step nothing is added to what is expected.
         nn.init.zeros_(network[-1].weight)
         nn.init.zeros_(network[-1].bias)
-    # Channels last is the layout in which convolutions run fastest; the result is the same to rounding.
-    return network.to(device, memory_format=torch.channels_last)
+    return Begun(
+        Measured(*parts, scene.most),
+        _on(device, scene.start),
+        _matrix(scene.reads, device),
+        _matrix(scene.reads.T, device),
+        # Channels last is the layout in which convolutions run fastest; the result is the same to rounding.
+        still.contiguous(memory_format=torch.channels_last),
+        network.to(device, memory_format=torch.channels_last),
+        random,
+    )
 
 
-def _shake(network: nn.Module, random: torch.Generator) -> None:
+def shake(network: nn.Module, random: torch.Generator) -> None:
     """Add normal noise to the weights of every convolution, in place: std = their own std / 50."""
     with torch.no_grad():
         for weights in network.parameters():
@@ -237,7 +274,7 @@ def _still_painting(paint: Any, still: Tensor) -> NDArray[np.float32]:
         return paint(still).cpu().numpy().copy()
 
 
-def _announced(iterations: int, losses: Tensor) -> Iterator[int]:
+def announced(iterations: int, losses: Tensor) -> Iterator[int]:
     """Count 1, 2, ..., with a progress bar in a terminal and plain lines in the log."""
     every = max(iterations // LOG_LINES, 1)
     start = time.monotonic()

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scatterheal import stopping
+from scatterheal import fast, fit, stopping
 from scatterheal.canvas import Canvas
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
-from scatterheal.fit import Painting, fit
+from scatterheal.fit import Painting
 from scatterheal.judge import judge
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
@@ -25,6 +25,7 @@ from scatterheal.uncertainty import pool
 
 log = logging.getLogger(__name__)
 
+ENGINES = {"reference": fit.fit, "fast": fast.fit}
 # The held-out score is smoothed over so many checks before its lowest is looked for.
 SMOOTH = 3
 # No variance is believed before this share of the iterations.
@@ -161,11 +162,12 @@ def refit(
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
+    train = ENGINES[chosen["engine"]]
     cells, images, squares = [], [], []
     for seed in seeds:
         paintings = {
             painting.iteration: painting.cells
-            for painting in fit(prepared.scene, {**chosen, "seed": seed}, device, chosen["check_every"])
+            for painting in train(prepared.scene, {**chosen, "seed": seed}, device, chosen["check_every"])
         }
         members = [paintings[checked] for checked in _members(paintings, iterations)]
         image, spread = _model_and_spread(members, prepared, scan)
@@ -251,7 +253,7 @@ class _Fold:
             self.start = self.prepared.start[judged]
 
     def train(self, device: torch.device, every: int) -> Iterator[Painting]:
-        return fit(self.prepared.scene, self.chosen, device, every)
+        return ENGINES[self.chosen["engine"]](self.prepared.scene, self.chosen, device, every)
 
     def score(self, cells: NDArray[np.float32]) -> float:
         """Mean deviance, or squared error, of the hidden pixels."""

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from scatterheal import exposure, fit, logs, pictures, storage
 from scatterheal.inpaint import inpaint
@@ -11,7 +10,7 @@ from scatterheal.judge import overlay
 
 hyperparameters = snakemake.params.hyperparameters
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
-torch.set_num_threads(snakemake.threads)
+fit.use_threads(snakemake.threads)
 device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
 log.info(fit.describe_device(device))
 

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from scatterheal import baselines, exposure, fit, logs, storage
 from scatterheal.inpaint import check_by_thinning, refit
 from scatterheal.rank import chosen
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
-torch.set_num_threads(snakemake.threads)
+fit.use_threads(snakemake.threads)
 
 ranking = pd.read_csv(snakemake.input.ranking)
 best = chosen(ranking, snakemake.params.heal_with)

@@ -1,4 +1,4 @@
-"""Shared by all tests: the real scans, where this machine has them."""
+"""Shared by all tests: the real scans, where this machine has them, and numbers of 64 bits."""
 
 from pathlib import Path
 
@@ -21,3 +21,13 @@ def real_scans():
     from scatterheal.config import read_scans, scan_files
 
     return read_scans(scan_files(str(SCANS)))[0]
+
+
+@pytest.fixture
+def doubles():
+    """Numbers of 64 bits wherever no other type is asked for: rounding then stays small through many steps of Adam."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

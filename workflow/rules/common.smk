@@ -95,7 +95,7 @@ CROPPED_BY = {"kind", "crop", "data", "frame"}
 READERS = ("frames", "headers", "hdf5")
 # The modules of a training, and those of the methods that are no network.
 TRAINING = (
-    *("scene", "fit", "network", "padding", "likelihood", "canvas", "rings", "polar_smooth", "polar_map"),
+    *("scene", "fit", "fast", "network", "padding", "likelihood", "canvas", "rings", "polar_smooth", "polar_map"),
     *("exposure", "deviance", "scale"),
 )
 METHODS = ("baselines", "liu2017", "polar_smooth", "polar_map")

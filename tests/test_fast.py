@@ -1,0 +1,92 @@
+"""The fast engine is the plain loop, but for rounding: with doubles both tell the same to six digits."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scatterheal import fast, fit, network
+from scatterheal.canvas import cartesian, polar, sampling
+from scatterheal.config import Fit
+
+CPU = torch.device("cpu")
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(["vase", "kate", "library"]),
+    st.booleans(),
+    st.sampled_from([(96, 96), (96, 128), (160, 96)]),
+    st.integers(1, 3),
+)
+def test_it_paints_the_same_and_learns_the_same_from_it(name, wraps, size, outputs):
+    torch.manual_seed(0)
+    built = network.build(name, 2, outputs, channels=8, wraps=wraps).double().to(memory_format=torch.channels_last)
+    fed, wanted = torch.rand(1, 2, *size).double(), torch.rand(1, outputs, *size).double()
+    painted, gradients = [], []
+    for paint in (built, lambda fed: fast.paint(built, fed)):
+        built.zero_grad()
+        painted.append(paint(fed))
+        ((painted[-1] - wanted) ** 2).mean().backward()
+        gradients.append({name: weights.grad for name, weights in built.named_parameters()})
+    torch.testing.assert_close(painted[0], painted[1], rtol=0, atol=1e-11)
+    plain, quick = gradients
+    for key, gradient in plain.items():
+        if quick[key] is None or key.endswith("up.0.bias"):
+            # A shift before a normalisation changes nothing.
+            assert key.endswith("bias") and gradient.abs().max() < 1e-14
+        else:
+            torch.testing.assert_close(gradient, quick[key], rtol=1e-7, atol=1e-13)
+
+
+def scene_on(canvas, shape, start=True):
+    valid = np.ones(shape, bool)
+    valid[14:19] = False
+    counts = np.random.default_rng(0).poisson(5, shape).astype(float)[valid][:, None]
+    reads = sampling(canvas, valid).astype(float)
+    if not start:
+        return fit.Scene(canvas, reads, counts / counts.max())
+    return fit.Scene(canvas, reads, counts, start=np.full_like(counts, np.log(5)), gain=0.5)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "canvas"),
+    [
+        ({"loss": "poisson", "input": "noise", "average": 0.9, "lr": 0.005}, polar((60, 70), (30, 40), 0.7, 96)),
+        ({"loss": "mse", "param_noise": True}, cartesian((60, 70), None)),
+        ({"loss": "anscombe", "network": "kate", "reg_noise_std": 0}, cartesian((60, 70), None)),
+    ],
+)
+@pytest.mark.usefixtures("doubles")
+def test_a_training_takes_the_same_course(chosen, canvas):
+    scene = scene_on(canvas, (60, 70), start=chosen["loss"] != "mse")
+    asked = Fit(**{"channels": 8, "iterations": 12, **chosen}).model_dump()
+    plain, quick = (list(engine.fit(scene, asked, CPU, every=5)) for engine in (fit, fast))
+    assert [painting.iteration for painting in plain] == [painting.iteration for painting in quick] == [0, 5, 10, 12]
+    for one, other in zip(plain, quick, strict=True):
+        for of_one, of_other in zip(one[1:], other[1:], strict=True):
+            np.testing.assert_allclose(of_one, of_other, rtol=0, atol=1e-6)
+    assert np.abs(plain[-1].cells - plain[0].cells).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({}, torch.float32), ({"amx_bf16": True}, torch.bfloat16), ({"avx512_bf16": True}, torch.bfloat16)],
+)
+def test_16_bits_only_where_the_processor_computes_in_them(monkeypatch, capabilities, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    # As in a process that has not looked at this processor yet.
+    monkeypatch.setattr(fast, "_computes_in_16_bits", fast._computes_in_16_bits.__wrapped__)
+    assert fast.number_format(CPU, "bfloat16") == expected
+    assert fast.number_format(CPU, "float32") == torch.float32
+
+
+def test_small_numbers_are_zero_in_every_thread():
+
+    told = "import torch; from scatterheal.fit import use_threads; use_threads(4)\n"
+    told += "print(int((torch.full((4_000_000,), 1e-39) * 1.0).count_nonzero()))"
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "0\n"
