@@ -1,0 +1,233 @@
+"""How fast the engines are, in turn on one machine, and what each of their results is worth.
+
+python benchmarks/speed.py [--rounds N] [--threads N] [--only WORD ...]
+
+Every figure is that of a process of its own, start-up included where it says seconds; the engines take turns, and the
+table shows medians over the rounds and ratios to the plain loop. The prototype is the eager loop that this project
+began with: 16-bit convolutions in the channels-last layout, PyTorch's own padding, a polar canvas of 432 x 384 cells
+read by grid_sample, 32 channels. The floor is the time of the network's convolutions alone, as the plain loop has them.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+PAPER = {"loss": "mse", "input": "meshgrid", "average": 0, "channels": 128, "lr": 0.01, "iterations": 10**6}
+ROWS, COLUMNS = 192, 256
+PROTOTYPE_ROWS, PROTOTYPE_ANGLES = 432, 384
+# Iterations that are timed together, after as many that are not.
+TIMED = 4
+CHECK_EVERY, LAST = 10, 400
+PRECISIONS = ("float32", "bfloat16")
+# A score is reached where no later one, nor itself, is so much above the lowest.
+NEAR = (1.01, 1.005)
+
+
+def paper(engine: str, precision: str) -> dict[str, float]:
+    """Seconds an iteration of the report's network on 192 x 256 pixels."""
+    from scatterheal.canvas import cartesian, sampling
+    from scatterheal.config import Fit
+    from scatterheal.fit import Scene
+    from scatterheal.inpaint import ENGINES
+
+    known = np.ones((ROWS, COLUMNS), bool)
+    known[90:100] = False
+    canvas = cartesian(known.shape, None)
+    image = np.random.default_rng(0).random(known.shape, dtype=np.float32)
+    scene = Scene(canvas, sampling(canvas, known), image[known][:, None])
+    chosen = Fit(**PAPER, precision=precision).model_dump()
+    return each_iteration(ENGINES[engine](scene, chosen, device(), TIMED), TIMED)
+
+
+def each_iteration(paintings: Iterator[Any], count: int) -> dict[str, float]:
+    """The time of the later paintings."""
+    next(paintings)
+    next(paintings)
+    start = time.perf_counter()
+    next(paintings)
+    return {"s an iteration": (time.perf_counter() - start) / count}
+
+
+def floor(precision: str) -> dict[str, float]:
+    """The convolutions of the report's network alone, forwards and backwards."""
+    from scatterheal import network
+
+    built = network.build("vase", 2, 1).to(memory_format=torch.channels_last)
+    sizes, hooks = [], []
+    for layer in built.modules():
+        if isinstance(layer, nn.Conv2d):
+            hooks.append(layer.register_forward_hook(lambda layer, given, _: sizes.append((layer, given[0].shape))))
+    with torch.no_grad():
+        built(torch.zeros(1, 2, ROWS, COLUMNS))
+    for hook in hooks:
+        hook.remove()
+    dtype = getattr(torch, precision)
+    given = [torch.rand(size, dtype=dtype).contiguous(memory_format=torch.channels_last) for _, size in sizes]
+    built.to(dtype)
+
+    def step() -> None:
+        for (layer, _), x in zip(sizes, given, strict=True):
+            layer(x.requires_grad_()).sum().backward()
+
+    step()
+    start = time.perf_counter()
+    for _ in range(TIMED):
+        step()
+    return {"s an iteration": (time.perf_counter() - start) / TIMED}
+
+
+def scattering(engine: str, precision: str) -> dict[str, Any]:
+    """The course of the hidden pixels' deviance on the 860 x 860 pixels of HDPE_85_low, in seconds since the start."""
+    from healing import real
+
+    from scatterheal.config import read_config, runs_of
+    from scatterheal.deviance import deviance
+    from scatterheal.inpaint import ENGINES
+    from scatterheal.scene import painted, prepare, taken
+
+    found = real("HDPE_85_low")
+    scan, judged = found.exposure, found.hidden[0] > 0
+    asked = {"domain": "polar", "start": "radial", "iterations": LAST, "precision": precision}
+    (run,) = runs_of(read_config({"grid": {}, "fit": asked})).values()
+    chosen = taken(run, "counts", centred=True)
+    counts, flags = scan.image[judged], scan.flags[judged]
+    if engine == "prototype":
+        rates = prototype(scan.image, ~scan.missing, scan.centre, chosen)
+    else:
+        prepared = prepare(scan, ~scan.missing, chosen)
+        paintings = ENGINES[engine](prepared.scene, chosen, device(), CHECK_EVERY)
+        rates = ((painting.iteration, painted(painting.cells, prepared, scan)) for painting in paintings)
+    # Importing torch is a part of it.
+    began, course, looked = psutil.Process().create_time(), [], 0.0
+    for iteration, rate in rates:
+        start = time.time()
+        score = float(deviance(counts, flags, rate[judged]).mean())
+        course.append((iteration, start - began - looked, score))
+        looked += time.time() - start
+    iterations, seconds, scores = (np.array(each) for each in zip(*course, strict=True))
+    converged = {"converged": scores.min(), "s an iteration": np.diff(seconds).mean() / np.diff(iterations).mean()}
+    for near in NEAR:
+        first = int(np.argmax(scores <= near * scores.min()))
+        converged |= {f"iterations to {near}": int(iterations[first]), f"s to {near}": seconds[first]}
+    return converged
+
+
+def prototype(
+    counts: NDArray, known: NDArray[np.bool_], centre: tuple[float, float], chosen: Mapping[str, Any]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The plain eager loop: what it paints of every pixel after every so many iterations."""
+    from scatterheal import network
+    from scatterheal.padding import Padding
+
+    rows, columns = np.indices(counts.shape)
+    radius, azimuth = np.hypot(columns - centre[0], rows - centre[1]), np.arctan2(rows - centre[1], columns - centre[0])
+    at = np.stack([azimuth / np.pi, 2 * radius / radius.max() - 1], -1)
+    grid = torch.as_tensor(at, dtype=torch.float32)[None]
+    seen, values = torch.as_tensor(known), torch.as_tensor(counts[known])
+    torch.manual_seed(0)
+    built = network.build("vase", 16, 1, chosen["channels"], wraps=True)
+    for parent in list(built.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, Padding):
+                setattr(parent, name, Circular(layer.width))
+    built = built.to(memory_format=torch.channels_last)
+    size = network.padded_size("vase", PROTOTYPE_ROWS, PROTOTYPE_ANGLES)
+    still = 0.1 * torch.rand(1, 16, *size).contiguous(memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(built.parameters(), lr=chosen["lr"])
+    level, average = float(values.mean().log()), None
+    for iteration in range(1, chosen["iterations"] + 1):
+        fed = still + chosen["reg_noise_std"] * torch.randn_like(still)
+        with torch.autocast("cpu", torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
+            canvas = built(fed)
+        canvas = canvas.float()[..., :PROTOTYPE_ROWS, :]
+        # The first column again closes the circle.
+        closed = torch.cat([canvas, canvas[..., :1]], -1)
+        log_rate = level + functional.grid_sample(closed, grid, "bilinear", "border", align_corners=True)[0, 0]
+        loss = (log_rate[seen].exp() - values * log_rate[seen]).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        painted = log_rate.detach()
+        average = painted if average is None else average.lerp(painted, max(1 - chosen["average"], 2 / (iteration + 1)))
+        if iteration % CHECK_EVERY == 0:
+            yield iteration, average.exp().numpy()
+
+
+class Circular(nn.Module):
+    """Padding as PyTorch has it: round the circle, reflected at its rims."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One more pixel on every side."""
+        x = functional.pad(x, (self.width, self.width, 0, 0), mode="circular")
+        return functional.pad(x, (0, 0, self.width, self.width), mode="reflect")
+
+
+def device() -> torch.device:
+    """Where to train."""
+    from scatterheal.fit import choose_device
+
+    return choose_device("auto")
+
+
+BENCHMARKS = {
+    "paper": (paper, [("reference", "float32"), *((engine, p) for p in PRECISIONS for engine in ("floor", "fast"))]),
+    "scattering": (scattering, [(e, p) for p in PRECISIONS for e in ("prototype", "reference", "fast")]),
+}
+
+
+def measured(name: str, engine: str, precision: str, threads: int) -> dict[str, float]:
+    """One figure, in this process."""
+    from scatterheal.fit import use_threads
+
+    use_threads(threads)
+    told = floor(precision) if engine == "floor" else BENCHMARKS[name][0](engine, precision)
+    # Kilobytes on Linux.
+    return {**told, "GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+
+
+def main() -> None:
+    """Measure in turn, and print a table of medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=list(BENCHMARKS), choices=list(BENCHMARKS), metavar="WORD")
+    parser.add_argument("--one", nargs=3, metavar=("WORD", "ENGINE", "PRECISION"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(measured(*asked.one, asked.threads)))
+        return
+    capabilities = torch.cpu.get_capabilities()
+    has = [name for name in ("amx_bf16", "avx512_bf16") if capabilities.get(name)] or "neither AMX nor AVX512-BF16"
+    print(f"{capabilities.get('cpu_name')}, {has}; {asked.threads} threads; torch {torch.__version__}\n")
+    for name in asked.only:
+        rows = []
+        for _ in range(asked.rounds):
+            for engine, precision in BENCHMARKS[name][1]:
+                command = [sys.executable, __file__, "--threads", str(asked.threads), "--one", name, engine, precision]
+                told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+                rows.append({"engine": engine, "precision": precision, **json.loads(told)})
+        table = pd.DataFrame(rows).groupby(["engine", "precision"], sort=False).median()
+        time_of = table["s an iteration"]
+        table["times the reference's speed"] = time_of["reference", "float32"] / time_of
+        print(f"{name}\n\n{table.reset_index().to_markdown(index=False, floatfmt='.4g')}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
