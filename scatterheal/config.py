@@ -318,6 +318,12 @@ class Config(Strict):
     methods: Annotated[list[Method], Field(min_length=1)] = ["dip"]
     """dip: the grid's runs; any other is a run of its own, to compare with: polar_smooth, pyfai, liu2017, radial_mean,
     biharmonic, biharmonic_smooth, telea, navier_stokes."""
+    search: Literal["grid", "halving"] = "grid"
+    """grid: every network is trained to its end; halving: all are trained a little, and only those on that are best on
+    the hidden pixels so far, with a tenth of the iterations where the grid is large; in one job a scan."""
+    runs_per_job: Annotated[int, Field(ge=1)] = 1
+    """So many networks of the grid are trained in one job, one after another: fewer and longer jobs for a cluster. The
+    results are the same, and changing it reruns nothing."""
     folds: Annotated[int, Field(ge=1, le=16)] = 2
     """So many sets of hole-shaped hidden regions; every run is trained once without each of them, and scored on it."""
     refits: Annotated[int, Field(ge=1, le=16)] = 3

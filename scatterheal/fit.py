@@ -278,8 +278,8 @@ def announced(iterations: int, losses: Tensor) -> Iterator[int]:
     """Count 1, 2, ..., with a progress bar in a terminal and plain lines in the log."""
     every = max(iterations // LOG_LINES, 1)
     start = time.monotonic()
-    # disable=None: a bar in a terminal alone.
-    with tqdm(total=iterations, disable=None, unit="it", dynamic_ncols=True) as bar:
+    # None: a bar in a terminal alone; and none where nobody wants to hear of each of many trainings.
+    with tqdm(total=iterations, disable=log.level > logging.INFO or None, unit="it", dynamic_ncols=True) as bar:
         for iteration in range(1, iterations + 1):
             yield iteration
             bar.update()

@@ -26,7 +26,8 @@ from scatterheal.uncertainty import pool
 log = logging.getLogger(__name__)
 
 ENGINES = {"reference": fit.fit, "fast": fast.fit}
-# The held-out score is smoothed over so many checks before its lowest is looked for.
+# The held-out score is smoothed over so many checks before its lowest is looked for, and the best of so many is a run's
+# standing among others.
 SMOOTH = 3
 # No variance is believed before this share of the iterations.
 WARM_UP = 0.1
@@ -51,6 +52,133 @@ class Inpainted(NamedTuple):
     """From `judge`, and how it was stopped."""
     taken: dict[str, Any]
     """The hyperparameters that this scan could take."""
+
+
+class Training:
+    """One run on one scan, trained as far as one asks: a network a fold, side by side.
+
+    Each network has weights and noise of its own, from its own seed: what else is trained before, after or in between
+    changes nothing.
+
+    Parameters
+    ----------
+    scan, hidden, hyperparameters, device, truth
+        As for `inpaint`.
+    view : (Canvas, sparse array), optional
+        From `scatterheal.scene.view_of`, where several runs share it.
+    """
+
+    def __init__(
+        self,
+        scan: Exposure,
+        hidden: NDArray[np.uint8],
+        hyperparameters: Mapping[str, Any],
+        device: torch.device,
+        truth: NDArray | None = None,
+        view: tuple[Canvas, sparse.csr_array] | None = None,
+    ) -> None:
+        self.scan, self.hidden, self.truth = scan, hidden, truth
+        self.chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
+        view = view or view_of(scan, self.chosen)
+        seeds = range(self.chosen["seed"], self.chosen["seed"] + len(hidden))
+        self.folds = [
+            _Fold(scan, of_fold, {**self.chosen, "seed": seed}, view)
+            for of_fold, seed in zip(hidden, seeds, strict=True)
+        ]
+        self.curve: dict[str, list[float]] = {"iteration": []}
+        self.cells: dict[int, list[NDArray[np.float32]]] = {}
+        self.stop = stopping.Stopping(0, np.nan, True)
+        self._variance = stopping.MovingVariance()
+        self._running: dict[str, list[float]] = {"iteration": [], "variance": []}
+        self._losses: list[list[float]] = [[] for _ in self.folds]
+        every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
+        self._paintings = zip(*(fold.train(device, every) for fold in self.folds), strict=True)
+
+    @property
+    def trained(self) -> int:
+        """Iterations made so far, up to the last check; -1 before the first."""
+        return self.curve["iteration"][-1] if self.curve["iteration"] else -1
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has been trained as far as it would be alone."""
+        return not self.stop.falling or self.trained == self.chosen["iterations"]
+
+    def advance(self, until: float = np.inf) -> None:
+        """Train on to the first check at or after an iteration, or until the training ends by itself."""
+        while self.trained < until and (paintings := next(self._paintings, None)):
+            self._look_at(paintings)
+            if not self.stop.falling:
+                # Its networks need no memory any more.
+                self._paintings = iter(())
+
+    def standing(self) -> dict[str, Any]:
+        """The metrics by which it is to be compared with others now, were it to end here.
+
+        The best of the checks nearest to the iteration that it would take: a single poor painting is nobody's end.
+        """
+        nearest = sorted(self.cells, key=lambda checked: abs(checked - self._iteration()))[:SMOOTH]
+        told = [self._metrics(self._models(checked), checked) for checked in nearest]
+        return min(told, key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
+
+    def result(self) -> Inpainted:
+        """What it leaves behind, ended here."""
+        iteration, every = self._iteration(), self.chosen["snapshot_every"]
+        curve = {name: list(values) for name, values in self.curve.items()}
+        how = "no further" if not self.ended else "the end" if self.stop.falling else "stopped"
+        log.info("after %d of %d iterations: %s", iteration, self.trained, how)
+        members = _members(self.cells, iteration)
+        models, spreads = zip(
+            *(
+                _model_and_spread([self.cells[checked][k] for checked in members], fold.prepared, self.scan)
+                for k, fold in enumerate(self.folds)
+            ),
+            strict=True,
+        )
+        mean_score = np.mean([curve[f"score_{k}"] for k in range(len(self.folds))], axis=0)
+        snapshots = {
+            checked: (float(score), painted(self.cells[checked][0], self.folds[0].prepared, self.scan))
+            for checked, score in zip(curve["iteration"], mean_score, strict=True)
+            if checked % every == 0 or checked == iteration
+        }
+        metrics = self._metrics(np.stack(models), iteration)
+        return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
+
+    def _look_at(self, paintings: Sequence[Painting]) -> None:
+        """Note what was painted, and at a check how well, and whether to go on."""
+        chosen, iteration = self.chosen, paintings[0].iteration
+        for of_fold, painting in zip(self._losses, paintings, strict=True):
+            of_fold += painting.loss.tolist()
+        if chosen["stop"] == "variance" and iteration > 0:
+            self._running["iteration"].append(iteration)
+            self._running["variance"].append(self._variance.update(paintings[0].latest.ravel()))
+        if iteration % chosen["check_every"] and iteration != chosen["iterations"]:
+            return
+        self.curve["iteration"].append(iteration)
+        self.cells[iteration] = [painting.cells for painting in paintings]
+        for k, (fold, painting) in enumerate(zip(self.folds, paintings, strict=True)):
+            losses = self._losses[k]
+            self.curve.setdefault(f"loss_{k}", []).append(float(np.mean(losses)) if losses else np.nan)
+            self._losses[k] = []
+            self.curve.setdefault(f"score_{k}", []).append(fold.score(painting.cells))
+        self.stop = _stop(chosen, self.curve, self._running, len(self.folds))
+
+    def _iteration(self) -> int:
+        """The iteration that would be taken now."""
+        return min(self.cells, key=lambda checked: (abs(checked - self.stop.iteration), checked))
+
+    def _models(self, iteration: int) -> NDArray[np.float32]:
+        each = zip(self.cells[iteration], self.folds, strict=True)
+        return np.stack([painted(cells, fold.prepared, self.scan) for cells, fold in each])
+
+    def _metrics(self, models: NDArray[np.float32], iteration: int) -> dict[str, Any]:
+        canvas = self.folds[0].prepared.scene.canvas
+        return {
+            **judge(self.scan, models, self.hidden, self.truth),
+            "iterations": iteration,
+            "still_falling": bool(self.stop.falling and self.chosen["stop"] != "end"),
+            "cost": float(iteration * canvas.rows * canvas.columns) * self.chosen["channels"] ** 2,
+        }
 
 
 def inpaint(
@@ -83,54 +211,9 @@ def inpaint(
     ScanError
         A fold leaves no pixel to train on, or the first painting is not finite.
     """
-    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
-    view = view_of(scan, chosen)
-    folds = [_Fold(scan, of_fold, {**chosen, "seed": chosen["seed"] + k}, view) for k, of_fold in enumerate(hidden)]
-    every = 1 if chosen["stop"] == "variance" else chosen["check_every"]
-    variance = stopping.MovingVariance()
-    curve: dict[str, list[float]] = {"iteration": []}
-    losses: list[list[float]] = [[] for _ in folds]
-    cells: dict[int, list[NDArray[np.float32]]] = {}
-    running: dict[str, list[float]] = {"iteration": [], "variance": []}
-    for paintings in zip(*(fold.train(device, every) for fold in folds), strict=True):
-        iteration = paintings[0].iteration
-        for of_fold, painting in zip(losses, paintings, strict=True):
-            of_fold += painting.loss.tolist()
-        if chosen["stop"] == "variance" and iteration > 0:
-            running["iteration"].append(iteration)
-            running["variance"].append(variance.update(paintings[0].latest.ravel()))
-        if iteration % chosen["check_every"] and iteration != chosen["iterations"]:
-            continue
-        curve["iteration"].append(iteration)
-        cells[iteration] = [painting.cells for painting in paintings]
-        for k, (fold, painting) in enumerate(zip(folds, paintings, strict=True)):
-            curve.setdefault(f"loss_{k}", []).append(float(np.mean(losses[k])) if losses[k] else np.nan)
-            losses[k] = []
-            curve.setdefault(f"score_{k}", []).append(fold.score(painting.cells))
-        stop = _stop(chosen, curve, running, len(folds))
-        if not stop.falling:
-            break
-    iteration = min(cells, key=lambda checked: (abs(checked - stop.iteration), checked))
-    log.info("after %d of %d iterations: %s", iteration, max(cells), "stopped" if not stop.falling else "the end")
-    members = [[cells[checked][k] for checked in _members(cells, iteration)] for k in range(len(folds))]
-    models, spreads = zip(
-        *(_model_and_spread(of_fold, fold.prepared, scan) for of_fold, fold in zip(members, folds, strict=True)),
-        strict=True,
-    )
-    mean_score = np.mean([curve[f"score_{k}"] for k in range(len(folds))], axis=0)
-    snapshots = {
-        checked: (float(score), painted(cells[checked][0], folds[0].prepared, scan))
-        for checked, score in zip(curve["iteration"], mean_score, strict=True)
-        if checked % chosen["snapshot_every"] == 0 or checked == iteration
-    }
-    metrics = {
-        **judge(scan, np.stack(models), hidden, truth),
-        "iterations": iteration,
-        "still_falling": bool(stop.falling and chosen["stop"] != "end"),
-        "cost": float(iteration * folds[0].prepared.scene.canvas.rows * folds[0].prepared.scene.canvas.columns)
-        * chosen["channels"] ** 2,
-    }
-    return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, chosen)
+    training = Training(scan, hidden, hyperparameters, device, truth)
+    training.advance()
+    return training.result()
 
 
 class Refitted(NamedTuple):

@@ -58,6 +58,8 @@ class Tile(NamedTuple):
     score: float
     collapsed: bool
     image: Rgb
+    pruned: int | None = None
+    """After so many iterations it was let go; None: it was not."""
 
 
 class Look(NamedTuple):
@@ -247,8 +249,9 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
     _show(axes, tile.image)
     best = tile.rank == 1 and not tile.collapsed
     score = "collapsed" if tile.collapsed else f"score {four_digits(tile.score)}"
+    pruned = "" if tile.pruned is None else f", pruned at {tile.pruned}"
     axes.set_title(
-        f"#{tile.rank}  {score}\n{tile.settings}".rstrip(),
+        f"#{tile.rank}  {score}{pruned}\n{tile.settings}".rstrip(),
         fontsize=7.5,
         color="#0a7a35" if best else "#888888" if tile.collapsed else "black",
         fontweight="bold" if best else "normal",

@@ -17,6 +17,8 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     A run ties with the best one where their difference, fold by fold, is not more than its standard error over the
     folds, nor than 0.1 % of the score: noise and brightness differ from fold to fold far more than the runs do, and are
     the same for all of them. Among those that tie the cheapest is first; a method that is no network costs nothing.
+    Runs that successive halving has pruned cost little because they were let go, and are put before no other for that:
+    they come before one that was trained to its end only where their score is lower and does not tie.
 
     Parameters
     ----------
@@ -32,7 +34,8 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
         (its standard error), behind (difference from the lowest score) and behind_error (its standard error over the
         folds), tied (with the lowest), collapsed, what is told of counts (excess: how far its deviance is above the
         floor at the best run's rate, which is nearest to the true one; relative, block_z), truth_error and truth_mse
-        where the truth is known, iterations, cost, then the hyperparameters.
+        where the truth is known, iterations, of successive halving pruned (whether it was let go) and trained (after
+        how many iterations it ended), cost, then the hyperparameters.
 
     Examples
     --------
@@ -47,6 +50,7 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     scores = {run: np.array(metrics[run]["scores"], float) for run in runs}
     best = min(sane, key=lambda run: np.nan_to_num(scores[run].mean(), nan=np.inf))
     floor = metrics[best].get("hidden", {}).get("floor")
+    halved = any("pruned" in found for found in metrics.values())
     rows = []
     for run, hyperparameters in runs.items():
         found = metrics[run]
@@ -68,13 +72,15 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
                 "collapsed": found["collapsed"],
                 **of_counts,
                 **{key: found[key] for key in ("relative", "truth_error", "truth_mse", "iterations") if key in found},
+                **({"pruned": found.get("pruned", False), "trained": found.get("trained")} if halved else {}),
                 "cost": found.get("cost", 0.0),
                 **{key: value for key, value in hyperparameters.items() if key not in ("method", "iterations")},
             }
         )
     table = pd.DataFrame(rows)
     # Of those that tie the cheapest; of the others the better.
-    table["among_tied"] = table.cost.where(table.tied, np.inf)
+    by_cost = table.tied & ~table.pruned if halved else table.tied
+    table["among_tied"] = table.cost.where(by_cost, np.inf)
     table = table.sort_values(["collapsed", "among_tied", "score"], kind="stable", ignore_index=True)
     table.insert(0, "rank", range(1, len(table) + 1))
     return table.drop(columns="among_tied")

@@ -1,35 +1,40 @@
-"""Train one run's networks on the known pixels of one scan, one a fold, and score them on the hidden ones."""
+"""Train each run's networks on the known pixels of one scan, one a fold, and score them on the hidden ones."""
 
+import sys
 from pathlib import Path
 
-import pandas as pd
-
-from scatterheal import exposure, fit, logs, pictures, storage
+from scatterheal import exposure, fit, logs, outcome, pictures, storage
 from scatterheal.inpaint import inpaint
-from scatterheal.judge import overlay
 
-hyperparameters = snakemake.params.hyperparameters
-log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+runs = snakemake.params.runs
+# Each run has its own log, which begins anew there; until then the first one takes what goes wrong.
+logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 fit.use_threads(snakemake.threads)
 device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
-log.info(fit.describe_device(device))
-
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
-done = inpaint(scan, hidden, hyperparameters, device, truth)
-log.info("score of the hidden pixels: %.6f", done.metrics["score"])
-
-storage.write_pages(Path(snakemake.output.models), done.models)
-storage.write_pages(Path(snakemake.output.spreads), done.spreads)
-storage.write_tiff(Path(snakemake.output.healed), overlay(scan.image, scan.missing, done.models.mean(axis=0)))
-folder = Path(snakemake.output.snapshots)
-folder.mkdir(parents=True, exist_ok=True)
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
-for iteration, (_, snapshot) in done.snapshots.items():
-    storage.write_png(folder / f"{iteration:06d}.png", pictures.render(snapshot, look))
-storage.write_csv(Path(snakemake.output.curve), pd.DataFrame(done.curve))
-storage.write_json(Path(snakemake.output.run), {**hyperparameters, "taken": done.taken})
-metrics = {**done.metrics, "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()}}
-storage.write_json(Path(snakemake.output.metrics), metrics)
+
+folders = [Path(file).parent for file in snakemake.output.run]
+failed = []
+for (run, hyperparameters), folder, file in zip(runs.items(), folders, snakemake.log, strict=True):
+    log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
+    log.info(fit.describe_device(device))
+    of = outcome.fingerprint([hyperparameters, snakemake.params.code], [Path(file) for file in snakemake.input])
+    if outcome.is_kept(folder, of):
+        log.info("trained by an earlier job, which did not get to its end")
+        continue
+    try:
+        done = inpaint(scan, hidden, hyperparameters, device, truth)
+        log.info("score of the hidden pixels: %.6f", done.metrics["score"])
+        outcome.keep(folder, of, done, hyperparameters, scan, look)
+    except Exception as error:
+        # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.
+        sys.excepthook(type(error), error, error.__traceback__)
+        failed.append(run)
+if failed:
+    sys.exit(1)
+for folder in folders:
+    outcome.hand_over(folder)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from scatterheal import pictures
@@ -32,6 +33,14 @@ def test_networks_stand_above_better_methods(tmp_path):
     method, third, second = (middle(tmp_path / "sheet.png", colour) for colour in (RED, BLUE, GREEN))
     assert third[0] == second[0] < method[0]
     assert second[1] < third[1]
+
+
+def test_the_sheet_says_which_run_was_pruned():
+    figure = Figure()
+    for pruned, words in ((None, "#2  score 0.9000\nlr 0.1"), (150, "#2  score 0.9000, pruned at 150\nlr 0.1")):
+        axes = figure.add_axes((0, 0, 1, 1))
+        pictures._draw_tile(axes, pictures.Tile("networks", "lr 0.1", 2, 0.9, False, flat(RED), pruned))
+        assert axes.get_title() == words
 
 
 @pytest.mark.parametrize(

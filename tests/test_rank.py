@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scatterheal.rank import chosen, rank
 
 
-def metrics_of(scores, cost=None, collapsed=False):
+def metrics_of(scores, cost=None, collapsed=False, **more):
     scores = list(scores)
     return {
         "scores": scores,
@@ -18,6 +18,7 @@ def metrics_of(scores, cost=None, collapsed=False):
         "score_error": float(np.std(scores, ddof=1) / math.sqrt(len(scores))) if len(scores) > 1 else 0.0,
         "collapsed": collapsed,
         **({} if cost is None else {"cost": cost}),
+        **more,
     }
 
 
@@ -43,6 +44,25 @@ def test_no_tie_is_wider_than_a_thousandth_however_far_folds_are_apart():
     """Who fails in one fold has a large error, and ties with nobody for that."""
     table = table_of(net=metrics_of([1.01, 1.01], cost=9), flat=metrics_of([1.0099, 6.0], cost=1))
     assert table.run.tolist() == ["net", "flat"] and table.behind_error[1] > table.behind[1]
+
+
+def test_a_pruned_run_is_first_only_where_it_is_better_than_all_that_went_to_the_end():
+    """By more than noise: that it cost little is no merit."""
+    pruned, whole = {"pruned": True, "trained": 200}, {"pruned": False, "trained": 6000}
+    table = table_of(
+        tied=metrics_of([1.003, 1.999], cost=1, **pruned),
+        whole=metrics_of([1.0, 2.0], cost=9, **whole),
+        telea=metrics_of([1.3, 2.3]),
+    )
+    assert table.run.tolist() == ["whole", "tied", "telea"] and table.tied.tolist() == [True, True, False]
+    assert table.pruned.tolist() == [False, True, False] and table.trained.tolist()[:2] == [6000, 200]
+    # Also where it is a little better; and first where it is much better.
+    for lower, first in (0.9999, "whole"), (0.9, "pruned"):
+        table = table_of(
+            pruned=metrics_of([lower, lower], cost=1, **pruned), whole=metrics_of([1.0005, 0.9995], cost=9, **whole)
+        )
+        assert table.run[0] == first
+    assert "pruned" not in table_of(whole=metrics_of([1.0], cost=1))
 
 
 def test_the_excess_of_all_runs_is_above_the_best_ones_floor():

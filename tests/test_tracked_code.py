@@ -11,7 +11,7 @@ RULES = {path.name: path.read_text() for path in (ROOT / "workflow" / "rules").g
 # Words, checks and the bits of files, which never change: no edit of these changes a result, only whether there is one.
 UNTRACKED = {"errors", "logs", "storage", "config", "bits"}
 # Snapshots keep the colour map that they have: a new one must not train anything.
-UNTRACKED_BY = {"inpaint": {"pictures"}}
+UNTRACKED_BY = {"inpaint": {"pictures"}, "halving": {"pictures"}}
 
 
 class Module:
@@ -75,14 +75,14 @@ def behind(rule):
 
 
 def tracked():
-    """What each rule gives to code(): its script's name and the modules."""
+    """What each rule gives to code(): its script's name and the modules. A rule without a name has the script's."""
     names = re.findall(r"^([A-Z]+) = (\(\n.*?\n\)|\(.*?\))$", RULES["common.smk"], re.M | re.S)
     known = {name: eval(modules) for name, modules in names}
     for text in RULES.values():
-        for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.M | re.S):
+        for rule, body in re.findall(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", text, re.M | re.S):
             if call := re.search(r"\bcode=(code\(.*?\)),\n", body, re.S):
                 script, *modules = eval(call[1], {"code": lambda *arguments: arguments, **known})
-                yield rule, script, set(modules)
+                yield rule or re.search(r"scripts/(\w+)\.py", body)[1], script, set(modules)
 
 
 @pytest.mark.parametrize(("rule", "script", "modules"), list(tracked()), ids=lambda value: str(value))

@@ -436,6 +436,82 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
     assert not (project / "results" / "demo_saxs" / "mask.png").exists()
 
 
+def test_another_number_of_runs_a_job_redoes_nothing(project):
+    for number in (2, 3, 1):
+        configure(project, runs_per_job=number)
+        assert planned(project) == {}
+
+
+def test_runs_that_share_a_job_give_what_each_of_them_gives_alone(finished, project):
+    configure(project, runs_per_job=2)
+    lost = f"results/demo_waxs/runs/{NETWORKS[1]}/metrics.json"
+    (project / lost).unlink()
+    output = snakemake(project, lost)
+    assert jobs_of(output) == {"inpaint_1": 1}
+    for path in (finished / "results" / "demo_waxs" / "runs").rglob("*"):
+        if path.is_file() and path.name != ".snakemake_timestamp":
+            assert path.read_bytes() == (project / path.relative_to(finished)).read_bytes(), path
+    logs = project / "results" / "logs" / "inpaint" / "demo_waxs"
+    assert all("iteration 4 of 4" in (logs / f"{run}.log").read_text() for run in NETWORKS)
+    configure(project)
+    assert "inpaint" not in planned(project)
+
+
+def test_hyperparameters_train_the_runs_again_that_share_a_job(project):
+    configure(project, runs_per_job=2, fit={**CONFIG["fit"], "average": 0.5})
+    assert planned(project)["inpaint_1"] == 2
+    # Of the jobs those that have a new run.
+    configure(project, runs_per_job=2, grid={"domain": ["polar"], "lr": [0.01, 0.05, 0.1]})
+    assert {rule: jobs for rule, jobs in planned(project).items() if "inpaint" in rule} == {"inpaint_2": 2}
+
+
+def test_a_failed_run_loses_no_other_of_its_job(finished, project):
+    """Which is not trained again where only the failed one can be at fault, and never in another setting."""
+    configure(project, runs_per_job=2)
+    runs = project / "results" / "demo_waxs" / "runs"
+    target = f"results/demo_waxs/runs/{NETWORKS[0]}/metrics.json"
+    (project / target).unlink()
+    storage_module = project / "scatterheal" / "storage.py"
+    before, line = storage_module.read_text(), "    with replacing(path) as part:\n        table.to_csv"
+    edit(storage_module, line, f'    assert "0.05" not in str(path), "disk full"\n{line}')
+    code, output = snakemake(project, target, check=False)
+    assert code != 0 and "scans/demo_waxs.yaml: unexpected AssertionError: disk full" in output
+    assert not list(runs.glob("domain*/*"))
+    storage_module.write_text(before)
+    snakemake(project, target)
+    logs = [project / "results" / "logs" / "inpaint" / "demo_waxs" / f"{run}.log" for run in NETWORKS]
+    assert ["trained by an earlier job" in log.read_text() for log in logs] == [True, False]
+    assert sorted(path.name for path in runs.iterdir()) == [*NETWORKS, "telea"]
+    for name in ("models.tif", "metrics.json", "snapshots/000004.png"):
+        path = runs / NETWORKS[0] / name
+        assert path.read_bytes() == (finished / path.relative_to(project)).read_bytes()
+
+
+def test_a_search_by_halving_is_one_job_a_scan_and_says_what_it_let_go(project):
+    lrs = {"domain": ["polar"], "lr": [0.001, 0.01, 0.02, 0.05]}
+    configure(project, search="halving", runs_per_job=2, grid=lrs)
+    assert planned(project) == {**dict.fromkeys([*AFTER_A_RUN, "halving"], 2), "summary": 1}
+    snakemake(project, "results/demo_waxs/contact_sheet.png", "results/demo_waxs/provenance.json")
+    results = project / "results" / "demo_waxs"
+    ranking = pd.read_csv(results / "ranking.csv").set_index("run")
+    networks = ranking[ranking.method == "dip"]
+    assert sorted(networks.trained) == [2, 2, 2, 4] and (networks.pruned == (networks.trained == 2)).all()
+    assert not ranking.pruned["telea"] and np.isnan(ranking.trained["telea"])
+    for run in networks.index:
+        assert {path.name for path in (results / "runs" / run).iterdir()} == PER_RUN
+        metrics = json.loads((results / "runs" / run / "metrics.json").read_text())
+        assert (metrics["pruned"], metrics["trained"]) == (networks.pruned[run], networks.trained[run])
+        assert pd.read_csv(results / "runs" / run / "curve.csv").iteration.max() == metrics["trained"]
+    assert "rung 1 of 2: best is domain-polar" in (project / "results/logs/halving/demo_waxs.log").read_text()
+    # Another order of the values is the same search, another value another one.
+    configure(project, search="halving", grid={"lr": [0.05, 0.02, 0.01, 0.001], "domain": ["polar"]})
+    assert "halving" not in planned(project, "results/demo_waxs/ranking.csv")
+    configure(project, search="halving", grid={**lrs, "lr": [0.001, 0.01, 0.02]})
+    assert planned(project, "results/demo_waxs/ranking.csv") == {"halving": 1, "rank": 1}
+    configure(project, grid=lrs)
+    assert planned(project, "results/demo_waxs/ranking.csv") == {"inpaint": 4, "rank": 1}
+
+
 def test_a_lost_run_is_made_again(project):
     shutil.rmtree(project / "results" / "demo_waxs" / "runs" / "domain-polar_lr-0.01")
     assert planned(project)["inpaint"] == 1
@@ -495,6 +571,16 @@ def test_profiles_ask_for_what_they_should(project):
     assert re.search(r"rule crop:(?:(?!\nrule ).)*?resources:[^\n]*slurm_partition=CHANGE", slurm, re.S)
     workstation = snakemake(project, "--dry-run", "--workflow-profile", "profiles/workstation", "--forceall")
     assert re.search(r"rule inpaint:(?:(?!\n(?:local)?rule ).)*?resources:[^\n]*\bgpu=1\b", workstation, re.S)
+    for number, search, rule in ((2, "grid", "inpaint_1"), (1, "halving", "halving")):
+        configure(project, runs_per_job=number, search=search)
+        asks = rf"rule {rule}:(?:(?!\n(?:local)?rule ).)*?\bgpu=1\b"
+        slurm = snakemake(project, "--dry-run", "--workflow-profile", "profiles/slurm", "--forceall")
+        assert re.search(asks, slurm, re.S)
+        # Of the four threads that the profile gives a training there are two on this command line.
+        assert re.search(rf"rule {rule}:(?:(?!\nrule ).)*?threads: 2\n", slurm, re.S)
+        workstation = snakemake(project, "--dry-run", "--workflow-profile", "profiles/workstation", "--forceall")
+        assert re.search(asks, workstation, re.S)
+    configure(project)
     plain = snakemake(project, "--dry-run", "--forceall")
     assert re.search(r"rule inpaint:(?:(?!\n(?:local)?rule ).)*?resources:[^\n]*\bgpu=0\b", plain, re.S)
 

@@ -124,6 +124,21 @@ FIGURES = [name for name in SCANS if SCANS[name].kind == "figure"]
 AXES = sorted(CONFIG.grid)
 NETWORKS = [run for run, chosen in RUNS.items() if chosen["method"] == "dip"]
 BASELINES = [run for run in RUNS if run not in NETWORKS]
+# The hyperparameters that all networks share; the others are in their names.
+SHARED = CONFIG.fit.model_dump(exclude={"device", *AXES})
+# The rules that train the grid, one job a scan each, and their runs; with one run a job it is one rule for all of them.
+if CONFIG.search == "halving" or not NETWORKS:
+    BATCHES = {}
+elif CONFIG.runs_per_job == 1:
+    BATCHES = {"inpaint": ["{run}"]}
+else:
+    firsts = range(0, len(NETWORKS), CONFIG.runs_per_job)
+    BATCHES = {f"inpaint_{k}": NETWORKS[first:][: CONFIG.runs_per_job] for k, first in enumerate(firsts, start=1)}
+# What a profile says of `inpaint` holds for all rules that train the grid, unless it names them too.
+for said in ("overwrite_resources", "overwrite_threads"):
+    of = getattr(workflow.resource_settings, said)
+    if "inpaint" in of:
+        setattr(workflow.resource_settings, said, dict.fromkeys([*BATCHES, "halving"], of["inpaint"]) | {**of})
 # What a script reads of a scan before it heals or judges it: scatterheal.exposure.read, and the hidden pixels.
 EXPOSURE = {name: f"{RESULTS}/{{scan}}/{name}.tif" for name in ("image", "intensity", "flags", "reasons", "hidden")}
 EXPOSURE |= {"meaning": f"{RESULTS}/{{scan}}/intensity.json", "parts": f"{RESULTS}/{{scan}}/found.json"}
@@ -157,3 +172,20 @@ TRUTH = given("truth", lambda name, scan: scan.truth and f"{RESULTS}/{name}/trut
 def HEALED(wildcards):
     folder = f"{RESULTS}/{wildcards.scan}"
     return {"healed": f"{folder}/healed.tif", "reasons": f"{folder}/reasons.tif"} if wildcards.shown == "healed" else {}
+
+
+def outcome(runs):
+    """What these runs leave behind, as the outputs of a rule."""
+    files = ("healed.tif", "models.tif", "spreads.tif", "run.json", "metrics.json", "curve.csv", "snapshots")
+    of_runs = {file.split(".")[0]: expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/{file}", run=runs) for file in files}
+    return of_runs | {"snapshots": directory(of_runs["snapshots"])}
+
+
+def with_hyperparameters(wildcards, output):
+    """Parameter function: the runs of a job, each with all of its hyperparameters.
+
+    Snakemake does not record what depends on the output, so that the runs that a run shares its job with are no reason
+    to train it again. Its own hyperparameters are: `SHARED` is another parameter, and the rest is in its path.
+    """
+    names = [Path(file).parent.name for file in output.run]
+    return {name: RUNS[name] for name in names}

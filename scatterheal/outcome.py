@@ -1,0 +1,105 @@
+"""What a run leaves in results/<scan>/runs/<run>/; and, until its job is done, beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scatterheal import pictures, storage
+from scatterheal.exposure import Exposure
+from scatterheal.inpaint import Inpainted
+from scatterheal.judge import overlay
+
+# Says what a finished run is the outcome of; it is written last.
+FINGERPRINT = "fingerprint.json"
+
+
+def write(
+    folder: Path, done: Inpainted, hyperparameters: Mapping[str, Any], scan: Exposure, look: pictures.Look
+) -> None:
+    """Write healed.tif, models.tif, spreads.tif, run.json, metrics.json, curve.csv and snapshots/.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where there is none.
+    done : Inpainted
+    hyperparameters : mapping
+        Of the run, as they were asked for.
+    scan : Exposure
+    look : Look
+        How snapshots are drawn.
+    """
+    (folder / "snapshots").mkdir(parents=True, exist_ok=True)
+    storage.write_pages(folder / "models.tif", done.models)
+    storage.write_pages(folder / "spreads.tif", done.spreads)
+    storage.write_tiff(folder / "healed.tif", overlay(scan.image, scan.missing, done.models.mean(axis=0)))
+    for iteration, (_, snapshot) in done.snapshots.items():
+        storage.write_png(folder / "snapshots" / f"{iteration:06d}.png", pictures.render(snapshot, look))
+    storage.write_csv(folder / "curve.csv", pd.DataFrame(done.curve))
+    storage.write_json(folder / "run.json", {**hyperparameters, "taken": done.taken})
+    metrics = {**done.metrics, "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()}}
+    storage.write_json(folder / "metrics.json", metrics)
+
+
+def fingerprint(asked: Any, files: Sequence[Path]) -> str:
+    """What an outcome depends on, as a hash: plain values, and the content of files.
+
+    Examples
+    --------
+    >>> fingerprint({"lr": 0.01}, []) == fingerprint({"lr": 0.01}, []) != fingerprint({"lr": 0.02}, [])
+    True
+    """
+    known = hashlib.sha256(json.dumps(asked).encode())
+    for path in files:
+        with open(path, "rb") as file:
+            known.update(hashlib.file_digest(file, "sha256").digest())
+    return known.hexdigest()
+
+
+def aside(folder: Path) -> Path:
+    """Where the outcome of a run lies until all runs of its job are done: a failed job's own folders are cleared.
+
+    Examples
+    --------
+    >>> aside(Path("runs/lr-0.01")).as_posix()
+    'runs/.lr-0.01'
+    """
+    return folder.with_name(f".{folder.name}")
+
+
+def is_kept(folder: Path, of: str) -> bool:
+    """Whether an earlier job that did not get to its end left the outcome with this fingerprint aside."""
+    said = aside(folder) / FINGERPRINT
+    return said.is_file() and storage.read_json(said) == of
+
+
+def keep(
+    folder: Path,
+    of: str,
+    done: Inpainted,
+    hyperparameters: Mapping[str, Any],
+    scan: Exposure,
+    look: pictures.Look,
+) -> None:
+    """Write an outcome aside, and when it is complete its fingerprint; as for `write`."""
+    shutil.rmtree(aside(folder), ignore_errors=True)
+    write(aside(folder), done, hyperparameters, scan, look)
+    storage.write_json(aside(folder) / FINGERPRINT, of)
+
+
+def hand_over(folder: Path) -> None:
+    """Put an outcome that lies aside where it belongs."""
+    kept = aside(folder)
+    # Without its fingerprint first, so that what is no longer complete is never taken for it.
+    (kept / FINGERPRINT).unlink()
+    for path in kept.iterdir():
+        os.replace(path, folder / path.name)
+    kept.rmdir()

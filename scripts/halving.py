@@ -1,0 +1,25 @@
+"""Train all networks of the grid on one scan a little, the best of them on, and the best of these to the end."""
+
+import logging
+from pathlib import Path
+
+from scatterheal import exposure, fit, logs, outcome, pictures, search, storage
+
+runs = snakemake.params.runs
+folders = {run: Path(file).parent for run, file in zip(runs, snakemake.output.run, strict=True)}
+log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
+# Many trainings in turn: their own lines and bars do not say whose they are.
+logging.getLogger("scatterheal.fit").setLevel(logging.WARNING)
+fit.use_threads(snakemake.threads)
+device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
+log.info(fit.describe_device(device))
+
+scan = exposure.read(Path(snakemake.input.hidden).parent)
+hidden = storage.read_pages(Path(snakemake.input.hidden))
+truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
+meaning = storage.read_json(Path(snakemake.input.meaning))
+look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
+for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth)):
+    how = "let go" if done.metrics["pruned"] else "ended"
+    log.info("%s %s after %d iterations, score %.6f", run, how, done.metrics["trained"], done.metrics["score"])
+    outcome.write(folders[run], done, runs[run], scan, look)
