@@ -32,16 +32,20 @@ class Scene(NamedTuple):
     canvas: Canvas
     """Where it paints."""
     reads: sparse.csr_array
-    """S at the known pixels: (pixels, cells of the canvas)."""
+    """S at all pixels of the scan: (height * width, cells of the canvas)."""
+    spreads: sparse.csr_array
+    """Its transpose, with sorted rows; scenes on one canvas share both, see `scatterheal.canvas.View`."""
+    known: NDArray[np.bool_]
+    """(height, width): the pixels of the scan that the training sees."""
     values: NDArray[np.float32]
-    """(pixels, channels): the counts of the known pixels; or their brightness in 0..1 for the squared error."""
+    """(known pixels, channels): the counts of the known pixels; or their brightness in 0..1 for the squared error."""
     at_most: NDArray[np.bool_] | None = None
-    """(pixels,): which counts are only known to be `most` or less; None: none of them."""
+    """(known pixels,): which counts are only known to be `most` or less; None: none of them."""
     at_least: NDArray[np.bool_] | None = None
-    """(pixels,): which counts are only known to be their value or more; None: none of them."""
+    """(known pixels,): which counts are only known to be their value or more; None: none of them."""
     most: int = 0
     start: NDArray[np.float32] | None = None
-    """(pixels, 1): the logarithm of the rate that is expected of the known pixels before any training; only what
+    """(known pixels, 1): the logarithm of the rate that is expected of the known pixels before any training; only what
     differs from it is painted. None: with the squared error, which paints everything."""
     gain: float = 1.0
     """How much of the network's output is added to `start`: about as much as there is left to explain."""
@@ -116,11 +120,10 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
 
     Examples
     --------
-    >>> from scatterheal.canvas import cartesian, sampling
+    >>> from scatterheal.canvas import cartesian, view
     >>> image = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     >>> valid = np.ones((16, 16), bool); valid[6:9] = False
-    >>> canvas = cartesian((16, 16), None)
-    >>> scene = Scene(canvas, sampling(canvas, valid), image[valid][:, None])
+    >>> scene = Scene(*view(cartesian((16, 16), None), (16, 16)), valid, image[valid][:, None])
     >>> chosen = dict(network="vase", input=None, channels=4, loss="mse", average=0, lr=0.01, param_noise=True, seed=0)
     >>> chosen |= dict(reg_noise_std=0.03, iterations=4, precision="float32")
     >>> [(painting.iteration, painting.cells.shape) for painting in fit(scene, chosen, torch.device("cpu"), every=2)]
@@ -129,7 +132,8 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     chosen, canvas = hyperparameters, scene.canvas
     parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
     measured = Measured(*parts, scene.most)
-    reads, spreads = _matrix(scene.reads, device), _matrix(scene.reads.T, device)
+    reads, spreads = _matrix(scene.reads, device), _matrix(scene.spreads, device)
+    known = _on(device, np.flatnonzero(scene.known))
     loss_of, start = LOSSES[chosen["loss"]], _on(device, scene.start)
 
     # 1. Initialise the weights and the input.
@@ -162,7 +166,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
         # 3. Forward.
         painted = paint(fed)
         # 4. Mask: only the known pixels look at the canvas. 5. The loss.
-        seen = _Read.apply(painted, reads, spreads)
+        seen = _Read.apply(painted, reads, spreads, known)
         loss = loss_of(seen if start is None else start + seen, measured)
         # 6. One step of Adam.
         optimiser.zero_grad()
@@ -181,22 +185,25 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
 
 
 class _Read(torch.autograd.Function):
-    """S and, backwards, its transpose, both as matrices with sorted rows: fast, and always in the same order."""
+    """S at the known pixels and, backwards, its transpose: as matrices with sorted rows fast, always in the same order.
+
+    All pixels read, so that no training needs matrices of its own; what the others would say to the cells is 0.
+    """
 
     @staticmethod
-    def forward(context: Any, cells: Tensor, reads: Tensor, spreads: Tensor) -> Tensor:
-        context.spreads = spreads
-        return reads @ cells
+    def forward(context: Any, cells: Tensor, reads: Tensor, spreads: Tensor, known: Tensor) -> Tensor:
+        context.spreads, context.known = spreads, known
+        return (reads @ cells)[known]
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return context.spreads @ gradient, None, None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        of_all = gradient.new_zeros(context.spreads.shape[1], gradient.shape[1])
+        return context.spreads @ of_all.index_copy_(0, context.known, gradient), None, None, None
 
 
-def _matrix(matrix: sparse.sparray, device: torch.device) -> Tensor:
-    matrix = sparse.csr_array(matrix)
-    matrix.sort_indices()
-    parts = (torch.as_tensor(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
+def _matrix(matrix: sparse.csr_array, device: torch.device) -> Tensor:
+    """The matrix on a device; on the CPU it is the same memory."""
+    parts = (torch.as_tensor(part) for part in (matrix.indptr, matrix.indices))
     with warnings.catch_warnings():
         # That its interface may still change is nothing to tell every user.
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 
 from scatterheal import stopping
-from scatterheal.canvas import Canvas
+from scatterheal.canvas import View
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
@@ -235,7 +234,7 @@ class _Fold:
         scan: Exposure,
         hidden: NDArray[np.uint8],
         chosen: Mapping[str, Any],
-        view: tuple[Canvas, sparse.csr_array],
+        view: View,
     ) -> None:
         known = ~scan.missing & (hidden == 0)
         if not known.any():
@@ -243,7 +242,7 @@ class _Fold:
         self.chosen = chosen
         self.prepared: Prepared = prepare(scan, known, chosen, view)
         judged = hidden > 0
-        self.reads = self.prepared.whole[np.flatnonzero(judged)]
+        self.reads = self.prepared.scene.reads[np.flatnonzero(judged)]
         if chosen["loss"] == "mse":
             self.values = to_unit(scan.image, scan.scale)[judged].reshape(judged.sum(), -1)
         else:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from scatterheal import network
-from scatterheal.canvas import cartesian, polar, sampling
+from scatterheal.canvas import cartesian, polar, view
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
 from scatterheal.fit import Scene, choose_device, fit
@@ -24,7 +24,7 @@ def hyperparameters(**changed):
 def scene_of(image, valid):
     """An image in 0..1 on a canvas of its own size."""
     canvas = cartesian(valid.shape, None)
-    return Scene(canvas, sampling(canvas, valid), image[valid].reshape(valid.sum(), -1))
+    return Scene(*view(canvas, valid.shape), valid, image[valid].reshape(valid.sum(), -1))
 
 
 def fitted(scene, every=10, **changed):
@@ -227,7 +227,7 @@ def counted(**more):
     valid = np.ones((40, 40), bool)
     valid[12:16] = False
     start = np.full((valid.sum(), 1), np.log(9), np.float32)
-    return Scene(ROUND, sampling(ROUND, valid), COUNTS[valid][:, None], start=start, **more)
+    return Scene(*view(ROUND, valid.shape), valid, COUNTS[valid][:, None], start=start, **more)
 
 
 @pytest.mark.parametrize("loss", ["poisson", "anscombe"])

@@ -1,0 +1,114 @@
+"""How memory and time grow with the detector: simulated frames of 1, 2, 4 and 16 million pixels through the pipeline.
+
+python benchmarks/size.py FOLDER [DETECTOR ...] [--iterations FEW MANY]
+
+Writes a frame of each detector (pyFAI's names) into FOLDER, heals them there by the scattering preset with automatic
+masks, one job at a time, and prints two Markdown tables. Networks start from the smooth rate, which takes most memory;
+each is trained for FEW and for MANY iterations, so that the difference tells what an iteration takes without what comes
+before and after. Memory is the most that a job's process ever held, from the last line of its log.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+from pyFAI.detectors import detector_factory
+
+from scatterheal import simulate, storage
+from scatterheal.config import ROOT
+from scatterheal.detectors import detector_gaps
+
+DETECTORS = ("Pilatus1M", "Pilatus2M", "Eiger4M", "Eiger16M")
+FOLDS = 2
+# Height of the detector for whose pixels the simulated pattern was made; counts a pixel, on average.
+HEIGHT, MEAN = 1043, 6.0
+# Where the beam is, as a share of width and height; radius of the beamstop and half width of its holder, pixels.
+BEAM, BEAMSTOP, HOLDER = (0.47, 0.53), 23, 6
+
+
+def frame(detector: str) -> NDArray[np.int32]:
+    """Counts of a drawn fibre on all of a detector, -1 in its gaps; pattern and beamstop grow with it."""
+    shape = detector_factory(detector).shape
+    scale, centre = shape[0] / HEIGHT, (BEAM[0] * shape[1], BEAM[1] * shape[0])
+    radius, chi = simulate.radius_and_azimuth(shape, centre)
+    rate = simulate.oriented_rings(radius / scale, chi, fibre=-1.18)
+    rate *= MEAN / rate.mean()
+    rate[radius < BEAMSTOP * scale] = 0
+    rate[round(centre[1] - HOLDER * scale) : round(centre[1] + HOLDER * scale), : round(centre[0])] = 0
+    counts = np.random.default_rng(0).poisson(rate).astype(np.int32)
+    counts[detector_gaps(detector, shape)] = -1
+    return counts
+
+
+def heal(folder: Path, detectors: list[str], iterations: list[int]) -> None:
+    """Run the pipeline on all frames, one job at a time."""
+    for detector in detectors:
+        storage.write_tiff(folder / f"{detector}.tif", frame(detector))
+        (folder / f"{detector}.yaml").write_text(f"image: {detector}.tif\nkind: frame\n")
+    config = {
+        "scans": [str(folder / f"{detector}.yaml") for detector in detectors],
+        "results": str(folder / "results"),
+        "grid": {"domain": ["polar", "cartesian"], "iterations": iterations},
+        "fit": {"start": "smooth", "stop": "end"},
+        "methods": ["dip", "polar_smooth"],
+        "heal_with": "dip",
+        "folds": FOLDS,
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    snakemake = [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", str(ROOT), "--nolock"]
+    subprocess.run(
+        [*snakemake, "--snakefile", str(ROOT / "Snakefile"), "--configfile", folder / "config.yaml"], check=True
+    )
+
+
+def peaks(results: Path, detector: str) -> dict[str, float]:
+    """The most memory, GB, that a job of each rule held."""
+    most: dict[str, float] = {}
+    for log in sorted((results / "logs").rglob("*.log")):
+        rule, of_scan = log.relative_to(results / "logs").parts[:2]
+        held = re.findall(r"at most ([\d.]+) GB of memory", log.read_text())
+        if of_scan.removesuffix(".log") == detector and held:
+            most[rule] = max(most.get(rule, 0.0), float(held[-1]))
+    return most
+
+
+def seconds(results: Path, detector: str, domain: str, iterations: list[int]) -> float:
+    """What an iteration of one fold takes: the difference of two trainings."""
+    few, many = (
+        pd.read_csv(
+            results / "benchmarks" / "inpaint" / detector / f"domain-{domain}_iterations-{each}.tsv", sep="\t"
+        ).s[0]
+        for each in iterations
+    )
+    return (many - few) / (iterations[1] - iterations[0]) / FOLDS
+
+
+def main() -> None:
+    """Heal the frames and print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("detectors", nargs="*", default=list(DETECTORS))
+    parser.add_argument("--iterations", nargs=2, type=int, default=[100, 300])
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    heal(asked.folder, asked.detectors, asked.iterations)
+    results = asked.folder / "results"
+    held = pd.DataFrame({detector: peaks(results, detector) for detector in asked.detectors})
+    print(f"| | {' | '.join(asked.detectors)} |\n|---|{'---|' * len(asked.detectors)}")
+    shapes = [detector_factory(detector).shape for detector in asked.detectors]
+    print(f"| pixels | {' | '.join(f'{width} x {height}' for height, width in shapes)} |")
+    for domain in ("polar", "cartesian"):
+        took = [seconds(results, detector, domain, asked.iterations) for detector in asked.detectors]
+        print(f"| {domain}: seconds an iteration of one fold | {' | '.join(f'{each:.3f}' for each in took)} |")
+    for rule, row in held.iterrows():
+        print(f"| {rule}: GB | {' | '.join(f'{each:.2f}' for each in row)} |")
+
+
+if __name__ == "__main__":
+    main()
