@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scatterheal import stopping
+from scatterheal import memory, stopping
 from scatterheal.canvas import View
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
@@ -79,11 +79,12 @@ def inpaint(
     Raises
     ------
     ScanError
-        A fold leaves no pixel to train on, or the first painting is not finite.
+        A fold leaves no pixel to train on, or there is less memory than a training takes.
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
     view = view_of(scan, chosen)
     folds = [_Fold(scan, of_fold, {**chosen, "seed": chosen["seed"] + k}, view) for k, of_fold in enumerate(hidden)]
+    memory.check(folds[0].prepared.scene, chosen, device)
     every = 1 if chosen["stop"] == "variance" else chosen["check_every"]
     variance = stopping.MovingVariance()
     curve: dict[str, list[float]] = {"iteration": []}
@@ -160,6 +161,7 @@ def refit(
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
+    memory.check(prepared.scene, chosen, device)
     cells, images, squares = [], [], []
     for seed in seeds:
         paintings = {

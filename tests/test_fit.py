@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from torch import nn
 from torch.nn import functional as F
 
 from scatterheal import network
-from scatterheal.canvas import cartesian, polar, view
+from scatterheal.canvas import cartesian, polar, sampling, view
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
 from scatterheal.fit import Scene, choose_device, fit
@@ -228,6 +229,17 @@ def counted(**more):
     valid[12:16] = False
     start = np.full((valid.sum(), 1), np.log(9), np.float32)
     return Scene(*view(ROUND, valid.shape), valid, COUNTS[valid][:, None], start=start, **more)
+
+
+def test_matrices_of_all_pixels_paint_what_those_of_the_known_ones_do():
+    """A training's own matrices, of its known pixels alone, are what every fold had to keep before it shared them."""
+    shared = counted()
+    reads = sampling(ROUND, shared.known)
+    own = shared._replace(reads=reads, spreads=sparse.csr_array(reads.T), known=np.ones(len(shared.values), bool))
+    assert own.reads.shape[0] < shared.reads.shape[0]
+    chosen = {"channels": 8, "loss": "poisson", "input": "noise", "average": 0.9}
+    each = [fitted(scene, **chosen) for scene in (shared, own)]
+    assert each[0][0].tobytes() == each[1][0].tobytes() and each[0][1].tobytes() == each[1][1].tobytes()
 
 
 @pytest.mark.parametrize("loss", ["poisson", "anscombe"])
