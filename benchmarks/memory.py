@@ -8,6 +8,7 @@ a Markdown table. The last two rows are what the report's network would take on 
 
 import multiprocessing
 import resource
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,8 @@ def taken(network: str, height: int, width: int, channels: int, precision: str) 
 
 def main() -> None:
     """Train, and print the table."""
-    print(
-        "| network | canvas | channels | precision | measured, GB | told before, GB | |\n|---|---|---|---|---|---|---|"
-    )
+    print("| network | canvas | channels | precision | measured, GB | told before, GB | |")
+    print("|---|---|---|---|---|---|---|")
     for case in CASES + FULL:
         network, height, width, channels, precision = case
         told = needed(cartesian((height, width), None), 2, 1, hyperparameters(network, channels, precision))
@@ -64,8 +64,8 @@ def main() -> None:
         if case in FULL:
             print(f"{row} | {told / 1e9:.1f} | |")
             continue
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            held = pool.apply(taken, case)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            held = process.submit(taken, *case).result()
         print(f"{row} {held / 1e9:.2f} | {told / 1e9:.2f} | {told / held - 1:+.0%} |", flush=True)
 
 

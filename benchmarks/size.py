@@ -33,24 +33,39 @@ BEAM, BEAMSTOP, HOLDER = (0.47, 0.53), 23, 6
 
 
 def frame(detector: str) -> NDArray[np.int32]:
-    """Counts of a drawn fibre on all of a detector, -1 in its gaps; pattern and beamstop grow with it."""
-    shape = detector_factory(detector).shape
-    scale, centre = shape[0] / HEIGHT, (BEAM[0] * shape[1], BEAM[1] * shape[0])
-    radius, chi = simulate.radius_and_azimuth(shape, centre)
+    """Counts of a drawn fibre on all of a detector, -1 in its gaps."""
+    shape, scale, (x, y) = drawn(detector)
+    radius, chi = simulate.radius_and_azimuth(shape, (x, y))
     rate = simulate.oriented_rings(radius / scale, chi, fibre=-1.18)
     rate *= MEAN / rate.mean()
     rate[radius < BEAMSTOP * scale] = 0
-    rate[round(centre[1] - HOLDER * scale) : round(centre[1] + HOLDER * scale), : round(centre[0])] = 0
+    rate[round(y - HOLDER * scale) : round(y + HOLDER * scale), : round(x)] = 0
     counts = np.random.default_rng(0).poisson(rate).astype(np.int32)
     counts[detector_gaps(detector, shape)] = -1
     return counts
+
+
+def drawn(detector: str) -> tuple[tuple[int, int], float, tuple[float, float]]:
+    """Shape of the detector, how much larger it is than that of the pattern, and where the beam is, x and y."""
+    shape = detector_factory(detector).shape
+    return shape, shape[0] / HEIGHT, (BEAM[0] * shape[1], BEAM[1] * shape[0])
+
+
+def described(detector: str) -> str:
+    """The frame's YAML: its shadows are drawn, and looked for besides."""
+    _, scale, (x, y) = drawn(detector)
+    stop = {"circle": [x, y, BEAMSTOP * scale + 1]}
+    along = [y - HOLDER * scale - 1, y + HOLDER * scale]
+    holder = {"polygon": [[0, along[0]], [x, along[0]], [x, along[1]], [0, along[1]]]}
+    mask = {"beamstop": ["auto", stop], "holder": ["auto", holder]}
+    return yaml.safe_dump({"image": f"{detector}.tif", "kind": "frame", "mask": mask})
 
 
 def heal(folder: Path, detectors: list[str], iterations: list[int]) -> None:
     """Run the pipeline on all frames, one job at a time."""
     for detector in detectors:
         storage.write_tiff(folder / f"{detector}.tif", frame(detector))
-        (folder / f"{detector}.yaml").write_text(f"image: {detector}.tif\nkind: frame\n")
+        (folder / f"{detector}.yaml").write_text(described(detector))
     config = {
         "scans": [str(folder / f"{detector}.yaml") for detector in detectors],
         "results": str(folder / "results"),
