@@ -1,11 +1,11 @@
 """How memory and time grow with the detector: simulated frames of 1, 2, 4 and 16 million pixels through the pipeline.
 
-python benchmarks/size.py FOLDER [DETECTOR ...] [--iterations FEW MANY]
+python benchmarks/size.py FOLDER [DETECTOR ...] [--iterations N]
 
-Writes a frame of each detector (pyFAI's names) into FOLDER, heals them there by the scattering preset with automatic
-masks, one job at a time, and prints two Markdown tables. Networks start from the smooth rate, which takes most memory;
-each is trained for FEW and for MANY iterations, so that the difference tells what an iteration takes without what comes
-before and after. Memory is the most that a job's process ever held, from the last line of its log.
+Writes a frame of each detector (pyFAI's names) into FOLDER, heals them there by the scattering preset, on a polar and
+on a Cartesian canvas, one job at a time on one core, and prints a Markdown table. Networks start from the smooth rate,
+which takes most memory. What an iteration takes is read off a training's log half way; what a job takes off the last
+line of its own: the most that its process ever held.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import yaml
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
@@ -61,16 +60,24 @@ def described(detector: str) -> str:
     return yaml.safe_dump({"image": f"{detector}.tif", "kind": "frame", "mask": mask})
 
 
-def heal(folder: Path, detectors: list[str], iterations: list[int]) -> None:
+def heal(folder: Path, detectors: list[str], iterations: int) -> None:
     """Run the pipeline on all frames, one job at a time."""
     for detector in detectors:
         storage.write_tiff(folder / f"{detector}.tif", frame(detector))
         (folder / f"{detector}.yaml").write_text(described(detector))
+    # As many paintings as a whole training leaves.
+    every = max(iterations // 8, 1)
     config = {
         "scans": [str(folder / f"{detector}.yaml") for detector in detectors],
         "results": str(folder / "results"),
-        "grid": {"domain": ["polar", "cartesian"], "iterations": iterations},
-        "fit": {"start": "smooth", "stop": "end"},
+        "grid": {"domain": ["polar", "cartesian"]},
+        "fit": {
+            "start": "smooth",
+            "stop": "end",
+            "iterations": iterations,
+            "check_every": every,
+            "snapshot_every": every,
+        },
         "methods": ["dip", "polar_smooth"],
         "heal_with": "dip",
         "folds": FOLDS,
@@ -93,36 +100,34 @@ def peaks(results: Path, detector: str) -> dict[str, float]:
     return most
 
 
-def seconds(results: Path, detector: str, domain: str, iterations: list[int]) -> float:
-    """What an iteration of one fold takes: the difference of two trainings."""
-    few, many = (
-        pd.read_csv(
-            results / "benchmarks" / "inpaint" / detector / f"domain-{domain}_iterations-{each}.tsv", sep="\t"
-        ).s[0]
-        for each in iterations
-    )
-    return (many - few) / (iterations[1] - iterations[0]) / FOLDS
+def seconds(results: Path, detector: str, domain: str) -> float:
+    """What an iteration of one fold takes."""
+    log = (results / "logs" / "inpaint" / detector / f"domain-{domain}.log").read_text()
+    lines = [[int(n) for n in line] for line in re.findall(r"iteration (\d+) of (\d+), loss .*, (\d+) s left", log)]
+    # Half way: what has been told by then is long, and so is what is left, which the log has in whole seconds.
+    done, iterations, left = min(lines, key=lambda line: abs(line[1] - 2 * line[0]))
+    return left / (iterations - done) / FOLDS
 
 
 def main() -> None:
-    """Heal the frames and print both tables."""
+    """Heal the frames and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("detectors", nargs="*", default=list(DETECTORS))
-    parser.add_argument("--iterations", nargs=2, type=int, default=[100, 300])
+    parser.add_argument("--iterations", type=int, default=200)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    heal(asked.folder, asked.detectors, asked.iterations)
+    heal(asked.folder.resolve(), asked.detectors, asked.iterations)
     results = asked.folder / "results"
-    held = pd.DataFrame({detector: peaks(results, detector) for detector in asked.detectors})
     print(f"| | {' | '.join(asked.detectors)} |\n|---|{'---|' * len(asked.detectors)}")
     shapes = [detector_factory(detector).shape for detector in asked.detectors]
     print(f"| pixels | {' | '.join(f'{width} x {height}' for height, width in shapes)} |")
     for domain in ("polar", "cartesian"):
-        took = [seconds(results, detector, domain, asked.iterations) for detector in asked.detectors]
-        print(f"| {domain}: seconds an iteration of one fold | {' | '.join(f'{each:.3f}' for each in took)} |")
-    for rule, row in held.iterrows():
-        print(f"| {rule}: GB | {' | '.join(f'{each:.2f}' for each in row)} |")
+        took = [seconds(results, detector, domain) for detector in asked.detectors]
+        print(f"| {domain}: seconds an iteration of one fold | {' | '.join(f'{each:.2f}' for each in took)} |")
+    held = [peaks(results, detector) for detector in asked.detectors]
+    for rule in sorted(held[0], key=lambda rule: -held[-1][rule]):
+        print(f"| {rule}: GB | {' | '.join(f'{each[rule]:.2f}' for each in held)} |")
 
 
 if __name__ == "__main__":
