@@ -38,7 +38,7 @@ NEAR = (1.01, 1.005)
 
 def paper(engine: str, precision: str) -> dict[str, float]:
     """Seconds an iteration of the report's network on 192 x 256 pixels."""
-    from scatterheal.canvas import cartesian, sampling
+    from scatterheal.canvas import cartesian, view
     from scatterheal.config import Fit
     from scatterheal.fit import Scene
     from scatterheal.inpaint import ENGINES
@@ -47,7 +47,7 @@ def paper(engine: str, precision: str) -> dict[str, float]:
     known[90:100] = False
     canvas = cartesian(known.shape, None)
     image = np.random.default_rng(0).random(known.shape, dtype=np.float32)
-    scene = Scene(canvas, sampling(canvas, known), image[known][:, None])
+    scene = Scene(*view(canvas, known.shape), known, image[known][:, None])
     chosen = Fit(**PAPER, precision=precision).model_dump()
     return each_iteration(ENGINES[engine](scene, chosen, device(), TIMED), TIMED)
 

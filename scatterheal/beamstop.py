@@ -95,7 +95,11 @@ def find_beamstop(
     (_, radius), middle = max(tried)
     radii = np.arange(max(1.5, 0.5 * radius), 1.6 * radius + 1, 0.25)
     reach, step = max(1.0, 0.4 * radius), max(0.5, radius / 12)
-    (evidence, radius), middle = max(_best_near(counts, missing, middle, reach, step, radii, scatter))
+    nearer = _best_near(counts, missing, middle, reach, step, radii, scatter)
+    if not nearer:
+        # A few pixels between gaps: a disc round one point holds five of them, and none of those beside it does.
+        return None
+    (evidence, radius), middle = max(nearer)
     if evidence < EVIDENCE or not _opaque(counts, missing, middle, radius):
         return None
     region, level = _outline(counts, missing, middle, radius)

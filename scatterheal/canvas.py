@@ -15,6 +15,9 @@ from scipy import sparse
 
 Floats = NDArray[np.float64]
 
+# S is made of bands of about so many pixels: what is needed on the way takes several times the memory of the result.
+BAND = 2**18
+
 
 class Canvas(NamedTuple):
     """A grid to paint on."""
@@ -29,6 +32,16 @@ class Canvas(NamedTuple):
     """From a row to the next and from a column to the next, in the same units."""
     wraps: bool
     """Whether the first column follows on the last one."""
+
+
+class View(NamedTuple):
+    """How all pixels of a scan see a canvas: the same whatever is known of them, so that many trainings share it."""
+
+    canvas: Canvas
+    reads: sparse.csr_array
+    """S: (pixels, cells), from `sampling`."""
+    spreads: sparse.csr_array
+    """Its transpose, with sorted rows."""
 
 
 def cartesian(shape: tuple[int, int], max_side: int | None) -> Canvas:
@@ -124,6 +137,25 @@ def polar_features(canvas: Canvas, centre: tuple[float, float]) -> NDArray[np.fl
     return np.stack(maps).astype(np.float32)
 
 
+def view(canvas: Canvas, shape: tuple[int, int]) -> View:
+    """How a scan sees a canvas.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    shape : (height, width)
+        Of the scan.
+
+    Examples
+    --------
+    >>> seen = view(cartesian((2, 4), max_side=2), (2, 4))
+    >>> seen.reads.shape, seen.spreads.shape, seen.spreads.sum(axis=1).tolist()
+    ((8, 2), (2, 8), [4.0, 4.0])
+    """
+    reads = sampling(canvas, np.ones(shape, bool))
+    return View(canvas, reads, sparse.csr_array(reads.T))
+
+
 def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
     """The matrix S: what each pixel of a scan reads from the canvas.
 
@@ -136,8 +168,9 @@ def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
     Returns
     -------
     weights : sparse float32 array (pixels, rows * columns)
-        Each row sums to 1: linear interpolation between columns, and between rows where the canvas is Cartesian; cubic
-        between the rows of a polar one, since rings may be hardly wider than the distance of two rows.
+        With 32-bit indices. Each row sums to 1: linear interpolation between columns, and between rows where the canvas
+        is Cartesian; cubic between the rows of a polar one, since rings may be hardly wider than the distance of two
+        rows.
 
     References
     ----------
@@ -149,7 +182,14 @@ def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
     >>> sampling(canvas, np.ones((2, 4), bool)).todense()[:4].tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
-    y, x = (axis.astype(np.float64) for axis in np.nonzero(pixels))
+    rows = max(BAND // pixels.shape[1], 1)
+    bands = (np.nonzero(pixels[first : first + rows]) for first in range(0, len(pixels), rows))
+    return sparse.vstack([_weights(canvas, y + rows * k, x) for k, (y, x) in enumerate(bands)], format="csr")
+
+
+def _weights(canvas: Canvas, y: NDArray[np.int64], x: NDArray[np.int64]) -> sparse.csr_array:
+    """What the pixels at these rows and columns of a scan read."""
+    y, x = y.astype(np.float64), x.astype(np.float64)
     if canvas.centre is not None:
         x, y = x - canvas.centre[0], y - canvas.centre[1]
         y, x = np.hypot(x, y), np.arctan2(y, x)
@@ -166,8 +206,9 @@ def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
     places = rows[:, :, None] * canvas.columns + columns[:, None, :]
     weights = across[:, :, None] * along[:, None, :]
     each = places.shape[1] * places.shape[2]
+    starts = np.arange(0, each * len(y) + 1, each, dtype=np.int32)
     reads = sparse.csr_array(
-        (weights.astype(np.float32).ravel(), places.ravel(), np.arange(0, each * len(y) + 1, each)),
+        (weights.astype(np.float32).ravel(), places.astype(np.int32).ravel(), starts),
         shape=(len(y), canvas.rows * canvas.columns),
     )
     reads.sum_duplicates()

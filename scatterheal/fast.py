@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu_, linear
 from torch.optim.adam import adam
 
-from scatterheal.fit import Painting, Scene, announced, begin, read, shake
+from scatterheal.fit import Painting, Scene, announced, begin, shake
 from scatterheal.likelihood import LOSSES
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,10 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     Examples
     --------
     >>> from scatterheal import fit as plain
-    >>> from scatterheal.canvas import cartesian, sampling
+    >>> from scatterheal.canvas import cartesian, view
     >>> image = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     >>> canvas = cartesian((16, 16), None)
-    >>> scene = Scene(canvas, sampling(canvas, image >= 0), image.reshape(-1, 1))
+    >>> scene = Scene(*view(canvas, image.shape), image >= 0, image.reshape(-1, 1))
     >>> chosen = dict(network="vase", input=None, channels=4, loss="mse", average=0, lr=0.01, param_noise=True, seed=0)
     >>> chosen |= dict(reg_noise_std=0.03, iterations=4, precision="float32")
     >>> last = [list(engine(scene, chosen, torch.device("cpu"), 2))[-1].cells for engine in (plain.fit, fit)]
@@ -60,7 +60,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     True
     """
     chosen, canvas = hyperparameters, scene.canvas
-    measured, start, reads, spreads, still, network, random = begin(scene, chosen, device)
+    measured, start, read, still, network, random = begin(scene, chosen, device)
     loss_of, dtype = LOSSES[chosen["loss"]], number_format(device, chosen["precision"])
     # A convolution's bias before a normalisation changes nothing.
     idle = {layer.bias for layer in network[0].modules() if isinstance(layer, nn.Conv2d)}
@@ -88,7 +88,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
         if chosen["param_noise"]:
             shake(network, random)
         cells = painted(fed)
-        seen = read(cells, reads, spreads)
+        seen = read(cells)
         loss = loss_of(seen if start is None else start + seen, measured)
         network.zero_grad()
         loss.backward()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,16 +32,20 @@ class Scene(NamedTuple):
     canvas: Canvas
     """Where it paints."""
     reads: sparse.csr_array
-    """S at the known pixels: (pixels, cells of the canvas)."""
+    """S at all pixels of the scan: (height * width, cells of the canvas)."""
+    spreads: sparse.csr_array
+    """Its transpose, with sorted rows; scenes on one canvas share both, see `scatterheal.canvas.View`."""
+    known: NDArray[np.bool_]
+    """(height, width): the pixels of the scan that the training sees."""
     values: NDArray[np.float32]
-    """(pixels, channels): the counts of the known pixels; or their brightness in 0..1 for the squared error."""
+    """(known pixels, channels): the counts of the known pixels; or their brightness in 0..1 for the squared error."""
     at_most: NDArray[np.bool_] | None = None
-    """(pixels,): which counts are only known to be `most` or less; None: none of them."""
+    """(known pixels,): which counts are only known to be `most` or less; None: none of them."""
     at_least: NDArray[np.bool_] | None = None
-    """(pixels,): which counts are only known to be their value or more; None: none of them."""
+    """(known pixels,): which counts are only known to be their value or more; None: none of them."""
     most: int = 0
     start: NDArray[np.float32] | None = None
-    """(pixels, 1): the logarithm of the rate that is expected of the known pixels before any training; only what
+    """(known pixels, 1): the logarithm of the rate that is expected of the known pixels before any training; only what
     differs from it is painted. None: with the squared error, which paints everything."""
     gain: float = 1.0
     """How much of the network's output is added to `start`: about as much as there is left to explain."""
@@ -66,10 +70,8 @@ class Begun(NamedTuple):
 
     measured: Measured
     start: Tensor | None
-    reads: Tensor
-    """S at the known pixels, as a matrix with sorted rows."""
-    spreads: Tensor
-    """Its transpose."""
+    read: Callable[[Tensor], Tensor]
+    """S: what the known pixels read from a painting."""
     still: Tensor
     network: nn.Sequential
     random: torch.Generator
@@ -145,11 +147,10 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
 
     Examples
     --------
-    >>> from scatterheal.canvas import cartesian, sampling
+    >>> from scatterheal.canvas import cartesian, view
     >>> image = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     >>> valid = np.ones((16, 16), bool); valid[6:9] = False
-    >>> canvas = cartesian((16, 16), None)
-    >>> scene = Scene(canvas, sampling(canvas, valid), image[valid][:, None])
+    >>> scene = Scene(*view(cartesian((16, 16), None), (16, 16)), valid, image[valid][:, None])
     >>> chosen = dict(network="vase", input=None, channels=4, loss="mse", average=0, lr=0.01, param_noise=True, seed=0)
     >>> chosen |= dict(reg_noise_std=0.03, iterations=4, precision="float32")
     >>> [(painting.iteration, painting.cells.shape) for painting in fit(scene, chosen, torch.device("cpu"), every=2)]
@@ -158,7 +159,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     chosen, canvas = hyperparameters, scene.canvas
 
     # 1. Initialise the weights and the input.
-    measured, start, reads, spreads, still, network, random = begin(scene, chosen, device)
+    measured, start, read, still, network, random = begin(scene, chosen, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=chosen["lr"])
     loss_of = LOSSES[chosen["loss"]]
 
@@ -182,7 +183,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
         # 3. Forward.
         painted = paint(fed)
         # 4. Mask: only the known pixels look at the canvas. 5. The loss.
-        seen = read(painted, reads, spreads)
+        seen = read(painted)
         loss = loss_of(seen if start is None else start + seen, measured)
         # 6. One step of Adam.
         optimiser.zero_grad()
@@ -200,26 +201,26 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             yield Painting(iteration, since, cells, painted.detach().cpu().numpy())
 
 
-def read(cells: Tensor, reads: Tensor, spreads: Tensor) -> Tensor:
-    """What the known pixels read from a canvas, S; backwards its transpose: fast, and always in the same order."""
-    return _Read.apply(cells, reads, spreads)
-
-
 class _Read(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, cells: Tensor, reads: Tensor, spreads: Tensor) -> Tensor:
-        context.spreads = spreads
-        return reads @ cells
+    """S at the known pixels and, backwards, its transpose: as matrices with sorted rows fast, always in the same order.
+
+    All pixels read, so that no training needs matrices of its own; what the others would say to the cells is 0.
+    """
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return context.spreads @ gradient, None, None
+    def forward(context: Any, cells: Tensor, reads: Tensor, spreads: Tensor, known: Tensor) -> Tensor:
+        context.spreads, context.known = spreads, known
+        return (reads @ cells)[known]
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        of_all = gradient.new_zeros(context.spreads.shape[1], gradient.shape[1])
+        return context.spreads @ of_all.index_copy_(0, context.known, gradient), None, None, None
 
 
-def _matrix(matrix: sparse.sparray, device: torch.device) -> Tensor:
-    matrix = sparse.csr_array(matrix)
-    matrix.sort_indices()
-    parts = (torch.as_tensor(part.astype(np.int32)) for part in (matrix.indptr, matrix.indices))
+def _matrix(matrix: sparse.csr_array, device: torch.device) -> Tensor:
+    """The matrix on a device; on the CPU it is the same memory."""
+    parts = (torch.as_tensor(part) for part in (matrix.indptr, matrix.indices))
     with warnings.catch_warnings():
         # That its interface may still change is nothing to tell every user.
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
@@ -234,6 +235,8 @@ def _on(device: torch.device, values: NDArray | None) -> Tensor | None:
 def begin(scene: Scene, chosen: Mapping[str, Any], device: torch.device) -> Begun:
     """Bring a scene to the device, and draw the input and the weights: the seed's, whatever ran before."""
     parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
+    shared = [_matrix(part, device) for part in (scene.reads, scene.spreads)]
+    known = _on(device, np.flatnonzero(scene.known))
     random = torch.Generator(device).manual_seed(chosen["seed"])
     if scene.maps is None:
         still = networks.still_input(chosen["network"], chosen["input"], scene.canvas, random)
@@ -250,8 +253,7 @@ def begin(scene: Scene, chosen: Mapping[str, Any], device: torch.device) -> Begu
     return Begun(
         Measured(*parts, scene.most),
         _on(device, scene.start),
-        _matrix(scene.reads, device),
-        _matrix(scene.reads.T, device),
+        lambda cells: _Read.apply(cells, *shared, known),
         # Channels last is the layout in which convolutions run fastest; the result is the same to rounding.
         still.contiguous(memory_format=torch.channels_last),
         network.to(device, memory_format=torch.channels_last),

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 
-from scatterheal import fast, fit, stopping
-from scatterheal.canvas import Canvas
+from scatterheal import fast, fit, memory, stopping
+from scatterheal.canvas import View
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
@@ -64,7 +63,7 @@ class Training:
     ----------
     scan, hidden, hyperparameters, device, truth
         As for `inpaint`.
-    view : (Canvas, sparse array), optional
+    view : View, optional
         From `scatterheal.scene.view_of`, where several runs share it.
     """
 
@@ -75,7 +74,7 @@ class Training:
         hyperparameters: Mapping[str, Any],
         device: torch.device,
         truth: NDArray | None = None,
-        view: tuple[Canvas, sparse.csr_array] | None = None,
+        view: View | None = None,
     ) -> None:
         self.scan, self.hidden, self.truth = scan, hidden, truth
         self.chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
@@ -85,6 +84,7 @@ class Training:
             _Fold(scan, of_fold, {**self.chosen, "seed": seed}, view)
             for of_fold, seed in zip(hidden, seeds, strict=True)
         ]
+        memory.check(self.folds[0].prepared.scene, self.chosen, device)
         self.curve: dict[str, list[float]] = {"iteration": []}
         self.cells: dict[int, list[NDArray[np.float32]]] = {}
         self.stop = stopping.Stopping(0, np.nan, True)
@@ -209,7 +209,7 @@ def inpaint(
     Raises
     ------
     ScanError
-        A fold leaves no pixel to train on, or the first painting is not finite.
+        A fold leaves no pixel to train on, or there is less memory than a training takes.
     """
     training = Training(scan, hidden, hyperparameters, device, truth)
     training.advance()
@@ -246,6 +246,7 @@ def refit(
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
     train = ENGINES[chosen["engine"]]
+    memory.check(prepared.scene, chosen, device)
     cells, images, squares = [], [], []
     for seed in seeds:
         paintings = {
@@ -320,7 +321,7 @@ class _Fold:
         scan: Exposure,
         hidden: NDArray[np.uint8],
         chosen: Mapping[str, Any],
-        view: tuple[Canvas, sparse.csr_array],
+        view: View,
     ) -> None:
         known = ~scan.missing & (hidden == 0)
         if not known.any():
@@ -328,7 +329,7 @@ class _Fold:
         self.chosen = chosen
         self.prepared: Prepared = prepare(scan, known, chosen, view)
         judged = hidden > 0
-        self.reads = self.prepared.whole[np.flatnonzero(judged)]
+        self.reads = self.prepared.scene.reads[np.flatnonzero(judged)]
         if chosen["loss"] == "mse":
             self.values = to_unit(scan.image, scan.scale)[judged].reshape(judged.sum(), -1)
         else:

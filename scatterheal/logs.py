@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +36,10 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format="%(message)s", force=True)
     log = logging.getLogger()
+    if scan is not None:
+        # Once, also where a job writes several logs.
+        atexit.unregister(_say_memory)
+        atexit.register(_say_memory, log)
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, ScanError):
@@ -47,6 +53,12 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
 
     sys.excepthook = hook
     return log
+
+
+def _say_memory(log: logging.Logger) -> None:
+    """The most that the job ever held, which Snakemake's own benchmarks see once in half a minute only."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    log.info("at most %.2f GB of memory", kilobytes * 1024 / 1e9)
 
 
 def say(line: str) -> None:

@@ -11,7 +11,7 @@ from scipy import ndimage, sparse
 
 from scatterheal import canvas, rings
 from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
-from scatterheal.canvas import Canvas
+from scatterheal.canvas import Canvas, View
 from scatterheal.deviance import censoring
 from scatterheal.exposure import Exposure
 from scatterheal.fit import Scene
@@ -31,8 +31,6 @@ class Prepared(NamedTuple):
     """A scene, and what is needed to turn its paintings into images."""
 
     scene: Scene
-    whole: sparse.csr_array
-    """S at all pixels of the scan."""
     start: NDArray[np.float32] | None
     """(height, width): the logarithm of the expected rate at all pixels."""
     azimuthal: NDArray[np.float32] | None
@@ -71,8 +69,8 @@ def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", 
     return chosen
 
 
-def view_of(scan: Exposure, hyperparameters: Mapping[str, Any]) -> tuple[Canvas, sparse.csr_array]:
-    """The canvas for a scan, and S at all of its pixels: the same for every fold.
+def view_of(scan: Exposure, hyperparameters: Mapping[str, Any]) -> View:
+    """The canvas for a scan, and how its pixels see it: the same for every fold.
 
     Parameters
     ----------
@@ -85,14 +83,14 @@ def view_of(scan: Exposure, hyperparameters: Mapping[str, Any]) -> tuple[Canvas,
         grid = canvas.polar(shape, scan.centre, chosen["radius_step"], chosen["angles"])
     else:
         grid = canvas.cartesian(shape, chosen["max_side"])
-    return grid, canvas.sampling(grid, np.ones(shape, bool))
+    return canvas.view(grid, shape)
 
 
 def prepare(
     scan: Exposure,
     known: NDArray[np.bool_],
     hyperparameters: Mapping[str, Any],
-    view: tuple[Canvas, sparse.csr_array] | None = None,
+    view: View | None = None,
 ) -> Prepared:
     """Make a scene of the pixels that a training may see.
 
@@ -103,7 +101,7 @@ def prepare(
         Those pixels.
     hyperparameters : mapping
         domain, loss, start, input, max_side, radius_step, angles, as `taken` gives them.
-    view : (Canvas, sparse array), optional
+    view : View, optional
         From `view_of`, where several folds share it.
 
     Returns
@@ -111,20 +109,20 @@ def prepare(
     Prepared
     """
     chosen = hyperparameters
-    grid, whole = view or view_of(scan, chosen)
-    reads = whole[np.flatnonzero(known)]
-    azimuthal = _towards_the_beam(grid, reads) if grid.wraps else None
+    view = view or view_of(scan, chosen)
+    grid = view.canvas
+    azimuthal = _towards_the_beam(grid, view.reads, known) if grid.wraps else None
     maps = canvas.polar_features(grid, scan.centre) if chosen["input"] == "polar" else None
     if chosen["loss"] == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
-        return Prepared(Scene(grid, reads, values, maps=maps), whole, None, azimuthal)
+        return Prepared(Scene(*view, known, values, maps=maps), None, azimuthal)
     counts, flags = scan.image[known], scan.flags[known]
     limits = censoring(counts, flags)
     start = _start(scan, known, chosen["start"])
     expected = np.exp(start[known], dtype=np.float64)
     scene = Scene(
-        grid,
-        reads,
+        *view,
+        known,
         counts[:, None],
         at_most=flags & CLIPPED_LOW > 0 if limits.low >= 0 else None,
         at_least=flags & CLIPPED_HIGH > 0 if np.isfinite(limits.high) else None,
@@ -133,7 +131,7 @@ def prepare(
         gain=_gain(counts, expected),
         maps=maps,
     )
-    return Prepared(scene, whole, start, azimuthal)
+    return Prepared(scene, start, azimuthal)
 
 
 def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> NDArray[np.float32]:
@@ -152,7 +150,7 @@ def painted(cells: NDArray[np.float32], prepared: Prepared, scan: Exposure) -> N
     """
     if prepared.azimuthal is not None:
         cells = _continued(cells.reshape(prepared.scene.canvas.rows, -1, cells.shape[1]), prepared.azimuthal)
-    values = prepared.whole @ cells
+    values = prepared.scene.reads @ cells
     if prepared.start is not None:
         return np.exp(values.reshape(scan.missing.shape) + prepared.start)
     return from_unit(values.reshape(scan.image.shape), scan.scale)
@@ -174,9 +172,10 @@ def _continued(rows: NDArray[np.float32], azimuthal: NDArray[np.float32]) -> NDA
     return np.concatenate([towards, rows[inner:]]).reshape(-1, rows.shape[2])
 
 
-def _towards_the_beam(grid: Canvas, reads: sparse.csr_array) -> NDArray[np.float32] | None:
+def _towards_the_beam(grid: Canvas, reads: sparse.csr_array, known: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     """0 at the beam, where there is no azimuth, up to nearly 1 in the last row that no known pixel reads."""
-    inner = int(reads.indices.min() // grid.columns)
+    # The first cell that each pixel reads is its innermost.
+    inner = int(reads.indices[reads.indptr[:-1][known.ravel()]].min() // grid.columns)
     return (np.arange(inner) / inner).astype(np.float32) if inner else None
 
 

@@ -183,6 +183,13 @@ def test_tiny_images(shape):
     assert find_parts(counts, np.zeros(shape, bool), (shape[1] / 2, shape[0] / 2)).found == []
 
 
+def test_a_beam_where_two_gaps_cross_has_no_beamstop():
+    counts = np.random.default_rng(141).poisson(2, (58, 58)).astype(np.float32)
+    missing = np.zeros((58, 58), bool)
+    missing[24:34] = missing[:, 24:34] = True
+    assert find_beamstop(counts, missing, (29, 29)) is None
+
+
 @given(st.floats(0.5, 2000), st.integers(1, 2), st.integers(0, 99))
 @settings(max_examples=10, deadline=None)
 def test_dispersion_is_that_of_the_noise_and_not_of_the_pattern(mean, enlarged, seed):

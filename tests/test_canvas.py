@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from scatterheal import canvas as canvases
 from scatterheal.canvas import cartesian, polar, sampling
 
 SHAPES = st.tuples(st.integers(2, 40), st.integers(2, 40))
@@ -114,3 +115,17 @@ def test_some_pixels_read_what_they_read_among_all(scan_and_canvas, seed):
     some = np.random.default_rng(seed).random(shape) < 0.5
     apart = sampling(canvas, some) - sampling(canvas, every_pixel(shape))[np.flatnonzero(some)]
     assert apart.nnz == 0
+
+
+@pytest.mark.parametrize("canvas", [polar((23, 17), (5.3, 30), 0.7, 64), cartesian((23, 17), 9)])
+def test_it_does_not_matter_in_how_many_bands_it_is_made(canvas, monkeypatch):
+    some = np.random.default_rng(0).random((23, 17)) < 0.7
+    # A band without any pixel too.
+    some[8:10] = False
+    at_once = sampling(canvas, some)
+    monkeypatch.setattr(canvases, "BAND", 2 * 17)
+    in_bands = sampling(canvas, some)
+    for part in ("data", "indices", "indptr"):
+        whole, bands = getattr(at_once, part), getattr(in_bands, part)
+        assert (whole.dtype, whole.tobytes()) == (bands.dtype, bands.tobytes())
+    assert at_once.indices.dtype == at_once.indptr.dtype == np.int32

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scatterheal import fast, fit, network
-from scatterheal.canvas import cartesian, polar, sampling
+from scatterheal.canvas import cartesian, polar, view
 from scatterheal.config import Fit
 
 CPU = torch.device("cpu")
@@ -47,10 +47,11 @@ def scene_on(canvas, shape, start=True):
     valid = np.ones(shape, bool)
     valid[14:19] = False
     counts = np.random.default_rng(0).poisson(5, shape).astype(float)[valid][:, None]
-    reads = sampling(canvas, valid).astype(float)
+    seen = view(canvas, shape)
+    seen = seen._replace(reads=seen.reads.astype(float), spreads=seen.spreads.astype(float))
     if not start:
-        return fit.Scene(canvas, reads, counts / counts.max())
-    return fit.Scene(canvas, reads, counts, start=np.full_like(counts, np.log(5)), gain=0.5)
+        return fit.Scene(*seen, valid, counts / counts.max())
+    return fit.Scene(*seen, valid, counts, start=np.full_like(counts, np.log(5)), gain=0.5)
 
 
 @pytest.mark.parametrize(

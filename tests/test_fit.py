@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from torch import nn
 from torch.nn import functional as F
 
 from scatterheal import network
-from scatterheal.canvas import cartesian, polar, sampling
+from scatterheal.canvas import cartesian, polar, sampling, view
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
 from scatterheal.fit import Scene, choose_device
@@ -25,7 +26,9 @@ def hyperparameters(**changed):
 def scene_of(image, valid):
     """An image in 0..1 on a canvas of its own size."""
     canvas = cartesian(valid.shape, None)
-    return Scene(canvas, sampling(canvas, valid).astype(image.dtype), image[valid].reshape(valid.sum(), -1))
+    seen = view(canvas, valid.shape)
+    seen = seen._replace(reads=seen.reads.astype(image.dtype), spreads=seen.spreads.astype(image.dtype))
+    return Scene(*seen, valid, image[valid].reshape(valid.sum(), -1))
 
 
 def fit(scene, chosen, device, every):
@@ -233,7 +236,18 @@ def counted(**more):
     valid = np.ones((40, 40), bool)
     valid[12:16] = False
     start = np.full((valid.sum(), 1), np.log(9), np.float32)
-    return Scene(ROUND, sampling(ROUND, valid), COUNTS[valid][:, None], start=start, **more)
+    return Scene(*view(ROUND, valid.shape), valid, COUNTS[valid][:, None], start=start, **more)
+
+
+def test_matrices_of_all_pixels_paint_what_those_of_the_known_ones_do():
+    """A training's own matrices, of its known pixels alone, are what every fold had to keep before it shared them."""
+    shared = counted()
+    reads = sampling(ROUND, shared.known)
+    own = shared._replace(reads=reads, spreads=sparse.csr_array(reads.T), known=np.ones(len(shared.values), bool))
+    assert own.reads.shape[0] < shared.reads.shape[0]
+    chosen = {"channels": 8, "loss": "poisson", "input": "noise", "average": 0.9}
+    each = [fitted(scene, **chosen) for scene in (shared, own)]
+    assert each[0][0].tobytes() == each[1][0].tobytes() and each[0][1].tobytes() == each[1][1].tobytes()
 
 
 @pytest.mark.parametrize("loss", ["poisson", "anscombe"])

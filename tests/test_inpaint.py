@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scatterheal import inpaint as inpainting
+from scatterheal import memory
 from scatterheal.bits import GAP
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
@@ -157,6 +158,33 @@ def test_the_truth_is_told_of_hidden_and_missing_pixels():
 def test_nothing_left_to_train_on_is_one_line():
     with pytest.raises(ScanError, match="mask: nothing is left to train on beside the hidden pixels; make it smaller"):
         inpaint(SCAN, np.stack([HIDDEN[0], (~MISSING).astype(np.uint8)]), hyperparameters(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("changed", "key", "cells", "remedy"),
+    [
+        (
+            {"domain": "cartesian", "max_side": None},
+            "max_side",
+            "36 x 44",
+            "max_side: 32 or less, fewer channels, or precision: bfloat16",
+        ),
+        ({"precision": "bfloat16"}, "radius_step", "16 x 32", "radius_step: 4.1 or more, fewer channels"),
+    ],
+)
+def test_more_memory_than_there_is_is_refused_before_a_training_starts(changed, key, cells, remedy, monkeypatch):
+    monkeypatch.setattr(memory, "EACH_CELL", 10_000_000)
+    monkeypatch.setattr(memory, "free", lambda device: 20_000_000_000)
+    monkeypatch.setattr(memory, "number_format", lambda device, precision: getattr(torch, precision))
+    monkeypatch.setattr(inpainting, "ENGINES", {"fast": None})
+    chosen = hyperparameters(**changed)
+    for start in (lambda: inpaint(SCAN, HIDDEN, chosen, CPU), lambda: refit(SCAN, chosen, 4, [3], CPU)):
+        with pytest.raises(ScanError) as refused:
+            start()
+        assert str(refused.value) == (
+            f"fit.{key}: a network of 4 channels on a canvas of {cells} cells takes about 41.0 GB of memory, "
+            f"and 20.0 GB are free; set {remedy}"
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])

@@ -68,7 +68,7 @@ def test_behind_the_beamstop_every_direction_goes_on_and_none_grows_darker():
     cells = np.tile(np.cos(np.arange(grid.columns) * grid.step[1]), grid.rows)[:, None].astype(np.float32)
     # What was painted behind the beamstop itself does not matter.
     cells[: 8 * grid.columns] = 9
-    image, plain = painted(cells, prepared, scan), (prepared.whole @ cells[:, 0]).reshape(SHAPE)
+    image, plain = painted(cells, prepared, scan), (prepared.scene.reads @ cells[:, 0]).reshape(SHAPE)
     assert (image == np.exp(plain + prepared.start))[~dark].all()
     told = np.log(image) - prepared.start
     # The brightest direction has 1, the darkest -1; the first row that a known pixel reads is the eighth.

@@ -1,0 +1,110 @@
+"""How much memory a training takes, told before it starts."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+
+from scatterheal import network as networks
+from scatterheal.canvas import Canvas
+from scatterheal.errors import ScanError
+from scatterheal.fast import number_format
+from scatterheal.fit import Scene
+
+log = logging.getLogger(__name__)
+
+# Beside what a network keeps from its way forward for the way back: gradients and what its layers need for a moment, as
+# a share of that, and the painting, its loss and their gradients, bytes a cell. benchmarks/memory.py measures both.
+BESIDE, EACH_CELL = 0.3, 150
+
+
+def needed(canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[str, Any]) -> float:
+    """The memory that a step of a training takes at most, from the sizes of all that its network keeps.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    inputs, outputs : int
+        Channels of what the network is fed and of what it paints.
+    hyperparameters : mapping
+        network, channels and precision: fields of `scatterheal.config.Fit`.
+
+    Returns
+    -------
+    needed : float
+        Bytes, to a fifth.
+
+    Examples
+    --------
+    >>> from scatterheal.canvas import cartesian
+    >>> chosen = {"network": "vase", "channels": 128, "precision": "float32"}
+    >>> round(needed(cartesian((1679, 1475), None), 2, 1, chosen) / 1e9, 1)
+    21.4
+    """
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[id(tensor)] = tensor
+        return tensor
+
+    name, channels = hyperparameters["network"], hyperparameters["channels"]
+    rows, columns = networks.padded_size(name, canvas.rows, canvas.columns)
+    # Tensors on this device have a size and no content.
+    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        networks.build(name, inputs, outputs, channels, canvas.wraps)(torch.empty(1, inputs, rows, columns))
+    share = 0.5 if hyperparameters["precision"] == "bfloat16" else 1.0
+    return (1 + BESIDE) * share * sum(tensor.nbytes for tensor in kept.values()) + EACH_CELL * rows * columns
+
+
+def free(device: torch.device) -> int:
+    """Bytes that a device has left."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+
+
+def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> None:
+    """Say how much memory a training will take, and refuse one for which there is not enough.
+
+    Parameters
+    ----------
+    scene : Scene
+    hyperparameters : mapping
+        Fields of `scatterheal.config.Fit`.
+    device : torch.device
+        Where it is to be trained.
+
+    Raises
+    ------
+    ScanError
+        One line: the key, what it would need, what is free, the remedy.
+    """
+    canvas, channels = scene.canvas, hyperparameters["channels"]
+    has_16_bits = number_format(device, "bfloat16") == torch.bfloat16
+    if hyperparameters["engine"] == "fast" and not has_16_bits:
+        hyperparameters = {**hyperparameters, "precision": "float32"}
+    if scene.maps is None:
+        small = canvas._replace(rows=1, columns=1)
+        still = networks.still_input(hyperparameters["network"], hyperparameters["input"], small, torch.Generator())
+        inputs = still.shape[1]
+    else:
+        inputs = len(scene.maps)
+    wanted, left = needed(canvas, inputs, scene.values.shape[1], hyperparameters), free(device)
+    log.info("the training takes about %.1f GB of memory of %.1f GB that are free", wanted / 1e9, left / 1e9)
+    if wanted <= left:
+        return
+    if canvas.centre is None:
+        side = int(max(canvas.rows, canvas.columns) * math.sqrt(left / wanted)) // 32 * 32
+        key, remedy = "max_side", f"{max(side, 32)} or less"
+    else:
+        key, remedy = "radius_step", f"{math.ceil(10 * canvas.step[0] * wanted / left) / 10:g} or more"
+    halved = ", or precision: bfloat16" if hyperparameters["precision"] == "float32" and has_16_bits else ""
+    raise ScanError(
+        f"fit.{key}: a network of {channels} channels on a canvas of {canvas.rows} x {canvas.columns} cells takes "
+        f"about {wanted / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free; set {key}: {remedy}, "
+        f"fewer channels{halved}"
+    )
