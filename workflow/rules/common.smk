@@ -26,6 +26,7 @@ def code(script, *modules):
     return hashlib.sha256("".join(map(meaning, files)).encode()).hexdigest()
 
 
+@functools.cache
 def meaning(file):
     """The code of a file without comments, docstrings and other words that nothing reads."""
     tree = ast.parse((CODE / file).read_text())
