@@ -41,6 +41,7 @@ onerror:
 rule all:
     default_target: True
     input:
+        expand(f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json", scan=USED, run=RUNS),
         [f"{RESULTS}/summary.csv"] if USED else [],
         expand(f"{RESULTS}/{{scan}}/provenance.json", scan=USED),
         expand(f"{RESULTS}/{{scan}}/{{shown}}.png", scan=USED, shown=["cropped", "healed"]),
