@@ -47,7 +47,7 @@ rule refit:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=8000,
         runtime=240,
         gpu=1 if CONFIG.fit.device == "cuda" else 0,
     params:
@@ -97,7 +97,7 @@ rule certainty:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=5000,
         runtime=20,
     params:
         runs=RUNS,
@@ -191,7 +191,7 @@ rule profiles:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=10,
     params:
         scan=of_scan("poni"),

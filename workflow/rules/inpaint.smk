@@ -22,7 +22,7 @@ for name, runs in BATCHES.items():
         # Trainings side by side beat threads within one; --set-threads inpaint=4 for a few large ones.
         threads: 1
         resources:
-            mem_mb=6000,
+            mem_mb=8000,
             runtime=240 * len(runs),
             # A profile sets this for the GPUs that there are; by itself only device: cuda asks for one.
             gpu=1 if CONFIG.fit.device == "cuda" else 0,
@@ -95,7 +95,7 @@ rule baseline:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=8000,
         runtime=60,
     params:
         hyperparameters=lambda wildcards: RUNS[wildcards.run],

@@ -88,7 +88,7 @@ rule mask_overlay:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=10,
     params:
         code=code("mask_overlay", "pictures", "exposure"),
@@ -118,7 +118,7 @@ rule contact_sheet:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=10,
     params:
         runs=RUNS,
@@ -150,7 +150,7 @@ rule evolution:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=10,
     params:
         runs=NETWORKS,
@@ -185,7 +185,7 @@ rule before_after:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=10,
     params:
         code=code("before_after", "pictures", "colours", "scale"),

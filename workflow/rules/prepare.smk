@@ -130,7 +130,7 @@ rule mask:
         "../../envs/scatterheal.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=10,
     params:
         scan=of_scan("kind", "mask", "detector", "centre", "poni"),
