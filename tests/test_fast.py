@@ -43,6 +43,20 @@ def test_it_paints_the_same_and_learns_the_same_from_it(name, wraps, size, outpu
             torch.testing.assert_close(gradient, quick[key], rtol=1e-7, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["vase", "kate", "library"])
+def test_16_bits_paint_as_well_as_the_plain_loop_does_with_them(name):
+    torch.manual_seed(0)
+    built = network.build(name, 4, 1, channels=16, wraps=True).to(memory_format=torch.channels_last)
+    fed = torch.rand(1, 4, 128, 96)
+    with torch.no_grad():
+        exact, quick = built(fed), fast.paint(built, fed.to(torch.bfloat16))
+        with torch.autocast("cpu", torch.bfloat16):
+            plain = built(fed)
+    assert quick.dtype == plain.dtype == torch.bfloat16
+    off = [float((painted.float() - exact).norm() / exact.norm()) for painted in (plain, quick)]
+    assert 0 < off[1] < 1.5 * off[0] < 0.2
+
+
 def scene_on(canvas, shape, start=True):
     valid = np.ones(shape, bool)
     valid[14:19] = False
