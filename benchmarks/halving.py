@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scatterheal import holdout, scale, search, simulate, storage
 from scatterheal.config import ROOT, read_config, read_scan, runs_of
 from scatterheal.exposure import Exposure, centre_of
-from scatterheal.fit import choose_device, describe_device
+from scatterheal.fit import choose_device, describe_device, use_threads
 from scatterheal.inpaint import Inpainted, Training
 from scatterheal.prepare import prepare
 from scatterheal.rank import rank
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="only the first so many of the grid")
     asked = parser.parse_args()
     asked.cache.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
+    use_threads(1)
     given = {key: getattr(asked, key) for key in ("iterations", "channels", "precision", "stop") if getattr(asked, key)}
     iterations = asked.iterations or read_config({"preset": asked.grid}).fit.iterations
     every = max(iterations // CHECKS, 1)

@@ -16,7 +16,7 @@ import torch
 
 from scatterheal.canvas import cartesian, view
 from scatterheal.config import Fit
-from scatterheal.fit import Scene, fit
+from scatterheal.fit import Scene, fit, use_threads
 from scatterheal.memory import needed
 
 CASES = [
@@ -42,7 +42,7 @@ def hyperparameters(network: str, channels: int, precision: str) -> dict[str, An
 
 def taken(network: str, height: int, width: int, channels: int, precision: str) -> int:
     """Bytes by which a training raises what its process holds."""
-    torch.set_num_threads(1)
+    use_threads(1)
     # The libraries' own memory comes with the first training, whatever its size.
     for shape in ((96, 96), (height, width)):
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -9,8 +9,6 @@ once, as a graph, and replayed.
 
 from __future__ import annotations
 
-import functools
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -21,16 +19,11 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu_, linear
 from torch.optim.adam import adam
 
-from scatterheal.fit import Painting, Scene, announced, begin, shake
+from scatterheal.fit import Painting, Scene, announced, begin, cells_of, shake
 from scatterheal.likelihood import LOSSES
-
-log = logging.getLogger(__name__)
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0, "amsgrad": False, "maximize": False}
-
-# Of the LeakyReLU, as in `scatterheal.network`.
-SLOPE = 0.2
 
 
 def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, every: int) -> Iterator[Painting]:
@@ -59,7 +52,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     >>> bool(abs(last[0] - last[1]).max() < 1e-4)
     True
     """
-    chosen, canvas = hyperparameters, scene.canvas
+    chosen = hyperparameters
     measured, start, read, still, network, random = begin(scene, chosen, device)
     loss_of, dtype = LOSSES[chosen["loss"]], number_format(device, chosen["precision"])
     # A convolution's bias before a normalisation changes nothing.
@@ -69,9 +62,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
 
     def painted(fed: Tensor) -> Tensor:
-        output = paint(network, fed.to(dtype))[0, :, : canvas.rows, : canvas.columns].to(still.dtype)
-        cells = output.permute(1, 2, 0).reshape(-1, len(output))
-        return torch.sigmoid(cells) if start is None else scene.gain * cells
+        return cells_of(paint(network, fed.to(dtype)).to(still.dtype), scene)
 
     # What a step leaves behind stays in one place, so that it can be recorded.
     done = torch.zeros((), dtype=torch.int64, device=device)
@@ -102,11 +93,12 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
                 average.lerp_(cells, (2 / (done + 1)).clamp(min=1 - chosen["average"]))
 
     yield Painting(0, np.zeros(0, np.float32), *(_array(latest),) * 2)
-    advance: Callable[[], None] | None = step if device.type == "cpu" else None
+    advance: Callable[[], None] = step
     for iteration in announced(chosen["iterations"], losses):
-        (advance or step)()
+        advance()
         if iteration % every == 0 or iteration == chosen["iterations"]:
-            advance = advance or _recorded(step, random)
+            if device.type == "cuda" and advance is step:
+                advance = _recorded(step, random)
             if not chosen["average"]:
                 with torch.no_grad():
                     average = painted(still)
@@ -129,19 +121,15 @@ def number_format(device: torch.device, precision: str) -> torch.dtype:
     >>> number_format(torch.device("cpu"), "float32")
     torch.float32
     """
-    return torch.bfloat16 if precision == "bfloat16" and _computes_in_16_bits(device) else torch.get_default_dtype()
+    return torch.bfloat16 if precision == "bfloat16" and computes_in_16_bits(device) else torch.get_default_dtype()
 
 
-@functools.cache
-def _computes_in_16_bits(device: torch.device) -> bool:
+def computes_in_16_bits(device: torch.device) -> bool:
+    """Whether a processor computes in bfloat16 itself."""
     if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        capabilities = torch.cpu.get_capabilities()
-        has = any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
-    if not has:
-        log.info("precision: bfloat16 was asked for, but this processor does not compute in it; float32 is faster here")
-    return has
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 def paint(network: nn.Sequential, fed: Tensor) -> Tensor:
@@ -172,7 +160,7 @@ def _through(level: nn.Module, x: Tensor) -> Tensor:
     if not isinstance(level.below, nn.Identity):
         below = _through(level.below, below)
     norm, rising, *mixing = level.up
-    padding, convolution, after, _ = rising
+    padding, convolution, after, activation = rising
     kernel = convolution.weight.to(x.dtype)
     skip = kernel.shape[1] - below.shape[1]
     below = _normed(below, norm, slice(skip, None))
@@ -180,18 +168,18 @@ def _through(level: nn.Module, x: Tensor) -> Tensor:
     if level.shortcut is not None:
         beside = _normed(_layer(level.shortcut, x), norm, slice(skip))
         risen = risen + conv2d(padding(beside), kernel[:, :skip])
-    x = leaky_relu_(_normed(risen, after), SLOPE)
+    x = leaky_relu_(_normed(risen, after), activation.negative_slope)
     return _layer(mixing[0], x) if isinstance(mixing[0], nn.Sequential) else x
 
 
 def _layer(layer: nn.Sequential, x: Tensor) -> Tensor:
     """Padding, convolution, normalisation and LeakyReLU."""
-    *padding, convolution, norm, _ = layer
+    *padding, convolution, norm, activation = layer
     if padding:
         x = conv2d(padding[0](x), convolution.weight.to(x.dtype), stride=convolution.stride)
     else:
         x = _mixed(x, convolution.weight)
-    return leaky_relu_(_normed(x, norm), SLOPE)
+    return leaky_relu_(_normed(x, norm), activation.negative_slope)
 
 
 def _normed(x: Tensor, norm: nn.BatchNorm2d, part: slice = slice(None)) -> Tensor:

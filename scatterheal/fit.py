@@ -156,7 +156,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     >>> [(painting.iteration, painting.cells.shape) for painting in fit(scene, chosen, torch.device("cpu"), every=2)]
     [(0, (256, 1)), (2, (256, 1)), (4, (256, 1))]
     """
-    chosen, canvas = hyperparameters, scene.canvas
+    chosen = hyperparameters
 
     # 1. Initialise the weights and the input.
     measured, start, read, still, network, random = begin(scene, chosen, device)
@@ -166,9 +166,7 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     def paint(fed: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
             output = network(fed)
-        output = output[0, :, : canvas.rows, : canvas.columns].to(still.dtype)
-        cells = output.permute(1, 2, 0).reshape(-1, len(output))
-        return torch.sigmoid(cells) if start is None else scene.gain * cells
+        return cells_of(output.to(still.dtype), scene)
 
     average, losses = None, torch.zeros(every, device=device)
     first = _still_painting(paint, still)
@@ -199,6 +197,13 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             cells = average.cpu().numpy() if chosen["average"] else _still_painting(paint, still)
             since = losses[: (iteration - 1) % every + 1].cpu().numpy().copy()
             yield Painting(iteration, since, cells, painted.detach().cpu().numpy())
+
+
+def cells_of(output: Tensor, scene: Scene) -> Tensor:
+    """The painting (cells, channels) on the scene's canvas, of what a network says (1, channels, rows, columns)."""
+    output = output[0, :, : scene.canvas.rows, : scene.canvas.columns]
+    cells = output.permute(1, 2, 0).reshape(-1, len(output))
+    return torch.sigmoid(cells) if scene.start is None else scene.gain * cells
 
 
 class _Read(torch.autograd.Function):

@@ -14,7 +14,7 @@ from torch import Tensor
 from scatterheal import network as networks
 from scatterheal.canvas import Canvas
 from scatterheal.errors import ScanError
-from scatterheal.fast import number_format
+from scatterheal.fast import computes_in_16_bits
 from scatterheal.fit import Scene
 
 log = logging.getLogger(__name__)
@@ -84,8 +84,9 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         One line: the key, what it would need, what is free, the remedy.
     """
     canvas, channels = scene.canvas, hyperparameters["channels"]
-    has_16_bits = number_format(device, "bfloat16") == torch.bfloat16
-    if hyperparameters["engine"] == "fast" and not has_16_bits:
+    has_16_bits = computes_in_16_bits(device)
+    if hyperparameters["engine"] == "fast" and hyperparameters["precision"] == "bfloat16" and not has_16_bits:
+        log.info("precision: bfloat16 was asked for, but this processor does not compute in it; float32 is faster here")
         hyperparameters = {**hyperparameters, "precision": "float32"}
     if scene.maps is None:
         small = canvas._replace(rows=1, columns=1)

@@ -94,14 +94,11 @@ def test_a_training_takes_the_same_course(chosen, canvas):
 )
 def test_16_bits_only_where_the_processor_computes_in_them(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    # As in a process that has not looked at this processor yet.
-    monkeypatch.setattr(fast, "_computes_in_16_bits", fast._computes_in_16_bits.__wrapped__)
     assert fast.number_format(CPU, "bfloat16") == expected
     assert fast.number_format(CPU, "float32") == torch.float32
 
 
 def test_small_numbers_are_zero_in_every_thread():
-
     told = "import torch; from scatterheal.fit import use_threads; use_threads(4)\n"
     told += "print(int((torch.full((4_000_000,), 1e-39) * 1.0).count_nonzero()))"
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "0\n"
