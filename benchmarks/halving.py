@@ -122,7 +122,8 @@ def row(name: str, records: Mapping[str, Any]) -> str:
     ends = {run: list(told["rungs"].values())[-1] for run, told in records.items()}
     chosen = {run: told["chosen"] for run, told in records.items()}
     exhaustive = rank(chosen, {run: end["metrics"] for run, end in ends.items()}).set_index("run")
-    done = {run: left.metrics for run, left in search.halving({run: Replay(told) for run, told in records.items()})}
+    replays = {run: Replay(told) for run, told in records.items()}
+    done = {run: left.metrics for run, left in search.halving(replays, torch.device("cpu"))}
     halved = rank(chosen, done).iloc[0]
     iterations = [sum(told["trained"] for told in each.values()) for each in (ends, done)]
     best = exhaustive.index[0]

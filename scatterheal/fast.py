@@ -9,6 +9,7 @@ once, as a graph, and replayed.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from scatterheal.likelihood import LOSSES
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0, "amsgrad": False, "maximize": False}
+# A process may record one graph at a time.
+RECORDING = threading.Lock()
 
 
 def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, every: int) -> Iterator[Painting]:
@@ -281,7 +284,8 @@ def _recorded(step: Callable[[], None], random: torch.Generator) -> Callable[[],
     """A step as one graph for the GPU; its noise goes on as it would have."""
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(random)
-    with torch.cuda.graph(graph):
+    # What other threads do on their streams meanwhile is no part of it.
+    with RECORDING, torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step()
     return graph.replay
 

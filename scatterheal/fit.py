@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # How often the log receives a line, as a share of all iterations.
 LOG_LINES = 20
+# Weights are drawn from a generator, and warnings kept quiet by filters, that all threads share.
+SHARED = threading.Lock()
 
 
 class Scene(NamedTuple):
@@ -226,7 +229,7 @@ class _Read(torch.autograd.Function):
 def _matrix(matrix: sparse.csr_array, device: torch.device) -> Tensor:
     """The matrix on a device; on the CPU it is the same memory."""
     parts = (torch.as_tensor(part) for part in (matrix.indptr, matrix.indices))
-    with warnings.catch_warnings():
+    with SHARED, warnings.catch_warnings():
         # That its interface may still change is nothing to tell every user.
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
         values = torch.as_tensor(matrix.data)
@@ -247,7 +250,7 @@ def begin(scene: Scene, chosen: Mapping[str, Any], device: torch.device) -> Begu
         still = networks.still_input(chosen["network"], chosen["input"], scene.canvas, random)
     else:
         still = networks.padded(_on(device, scene.maps)[None], chosen["network"])
-    with torch.random.fork_rng(devices=[]):
+    with SHARED, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(chosen["seed"])
         inputs, outputs = still.shape[1], scene.values.shape[1]
         network = networks.build(chosen["network"], inputs, outputs, chosen["channels"], scene.canvas.wraps)

@@ -19,6 +19,7 @@ from scatterheal.fit import Painting
 from scatterheal.judge import judge
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
+from scatterheal.side_by_side import side_by_side
 from scatterheal.thinning import thin
 from scatterheal.uncertainty import pool
 
@@ -245,19 +246,19 @@ def refit(
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
-    train = ENGINES[chosen["engine"]]
     memory.check(prepared.scene, chosen, device)
-    cells, images, squares = [], [], []
-    for seed in seeds:
+
+    def trained(seed: int) -> tuple[NDArray, NDArray, NDArray]:
+        train, asked = ENGINES[chosen["engine"]], {**chosen, "seed": seed}
         paintings = {
             painting.iteration: painting.cells
-            for painting in train(prepared.scene, {**chosen, "seed": seed}, device, chosen["check_every"])
+            for painting in train(prepared.scene, asked, device, chosen["check_every"])
         }
         members = [paintings[checked] for checked in _members(paintings, iterations)]
         image, spread = _model_and_spread(members, prepared, scan)
-        cells.append(members[-1])
-        images.append(_grey(image))
-        squares.append(spread.astype(np.float64) ** 2)
+        return members[-1], _grey(image), spread.astype(np.float64) ** 2
+
+    cells, images, squares = zip(*side_by_side(trained, seeds, device), strict=True)
     # Paintings, not images: of counts the logarithms.
     model = painted(np.mean(cells, axis=0), prepared, scan)
     apart = pool(np.stack(images))[1] if len(images) > 1 else np.zeros_like(images[0])

@@ -7,6 +7,7 @@ import logging
 import resource
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,9 +15,15 @@ from typing import Any
 from scatterheal.config import Config, file_of, scan_files
 from scatterheal.errors import ScanError
 
+# The log that was begun last, by each thread for itself and those that it starts.
+_own: ContextVar[logging.FileHandler] = ContextVar("log")
+
 
 def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logging.Logger:
     """Send log lines to a file, and end the job with one clear line where the input is at fault.
+
+    The lines are those of the thread that calls this, and of threads that it starts from now on: runs that are trained
+    side by side have a log each.
 
     Parameters
     ----------
@@ -34,8 +41,12 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     """
     about = "config.yaml" if scan is None else file_of(scan, scan_files(config.get("scans", Config().scans)))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format="%(message)s", force=True)
-    log = logging.getLogger()
+    log, own = logging.getLogger(), logging.FileHandler(path, mode="w")
+    own.name = path
+    own.addFilter(lambda record: _own.get(None) is own)
+    _own.set(own)
+    log.addHandler(own)
+    log.setLevel(logging.INFO)
     if scan is not None:
         # Once, also where a job writes several logs.
         atexit.unregister(_say_memory)
@@ -49,7 +60,7 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
             log.error("interrupted")
         else:
             log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
-            say(f"{about}: unexpected {kind.__name__}: {error} (see {path})")
+            say(f"{about}: unexpected {kind.__name__}: {error} (see {_own.get().name})")
 
     sys.excepthook = hook
     return log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from scatterheal.exposure import Exposure
 from scatterheal.inpaint import Inpainted, Training
 from scatterheal.rank import rank
 from scatterheal.scene import taken, view_of
+from scatterheal.side_by_side import side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +121,7 @@ def trainings(
     return made
 
 
-def halving(runs: dict[str, Training]) -> Iterator[tuple[str, Inpainted]]:
+def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[str, Inpainted]]:
     """Train all runs a little, the best of them on, and the best of these to the end.
 
     After each rung the runs are ranked as at the end of all (`scatterheal.rank`): by what they paint on the hidden
@@ -130,6 +132,8 @@ def halving(runs: dict[str, Training]) -> Iterator[tuple[str, Inpainted]]:
     ----------
     runs : dict
         Not trained yet. It is emptied: a run that ends leaves it, so that its networks need no memory any more.
+    device : torch.device
+        Where they are.
 
     Yields
     ------
@@ -143,9 +147,8 @@ def halving(runs: dict[str, Training]) -> Iterator[tuple[str, Inpainted]]:
     )
     plan = rungs(len(runs), longest, check_every)
     for number, rung in enumerate(plan, start=1):
-        for run, training in runs.items():
-            log.info("rung %d of %d: %s, to iteration %d", number, len(plan), run, rung.until)
-            training.advance(rung.until)
+        log.info("rung %d of %d: %d runs to iteration %d", number, len(plan), len(runs), rung.until)
+        side_by_side(methodcaller("advance", rung.until), runs.values(), device)
         standings = {run: training.standing() for run, training in runs.items()}
         ranking = rank({run: training.chosen for run, training in runs.items()}, standings)
         log.info("rung %d of %d: best is %s, score %.6f", number, len(plan), ranking.run[0], ranking.score[0])

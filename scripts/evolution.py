@@ -10,9 +10,8 @@ from scatterheal.rank import chosen
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 best = chosen(pd.read_csv(snakemake.input.ranking), "dip")
-number = snakemake.params.runs.index(best)
-after = storage.read_json(Path(snakemake.input.metrics[number]))["score_after"]
-folder = Path(snakemake.input.snapshots[number])
+after = storage.read_json(Path(snakemake.input.runs))[best]["metrics"]["score_after"]
+folder = Path(snakemake.input.snapshots[snakemake.params.runs.index(best)])
 snapshots = [
     (int(iteration), score, storage.read_png(folder / f"{int(iteration):06d}.png"))
     for iteration, score in after.items()

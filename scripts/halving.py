@@ -19,7 +19,7 @@ hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
-for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth)):
+for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth), device):
     how = "let go" if done.metrics["pruned"] else "ended"
     log.info("%s %s after %d iterations, score %.6f", run, how, done.metrics["trained"], done.metrics["score"])
     outcome.write(folders[run], done, runs[run], scan, look)

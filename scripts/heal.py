@@ -12,22 +12,13 @@ scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 chosen = storage.read_json(Path(snakemake.input.chosen))["run"]
-number = snakemake.params.runs.index(chosen)
+run = storage.read_json(Path(snakemake.input.runs))[chosen]
 log.info("healed by %s", chosen)
 
 reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
 measured = exposure.read(Path(snakemake.input.reasons).parent)
-cropped, meaning, found, run, metrics = (
-    storage.read_json(Path(file))
-    for file in (
-        snakemake.input.cropped,
-        snakemake.input.meaning,
-        snakemake.input.parts,
-        snakemake.input.run[number],
-        snakemake.input.metrics[number],
-    )
-)
+cropped, meaning, found = (storage.read_json(Path(snakemake.input[name])) for name in ("cropped", "meaning", "parts"))
 geometry = prepare.with_found_centre(prepare.geometry_of(cropped, scan["poni"]), found["centre"])
 record = provenance.record(
     source=Path(snakemake.input.source),
@@ -37,15 +28,15 @@ record = provenance.record(
     found=found,
     meaning=meaning,
     geometry=geometry,
-    run=run,
-    metrics=metrics,
+    run=run["hyperparameters"],
+    metrics=run["metrics"],
     coverage=pd.read_csv(snakemake.input.coverage).to_dict("records"),
     beyond=beyond,
     flags=measured.flags,
 )
 
 healed = overlay(measured.image, reasons > 0, model)
-says = f"healed by scatterheal, method {run['method']}; pixels where reasons.tif > 0 are estimates"
+says = f"healed by scatterheal, method {run['hyperparameters']['method']}; pixels where reasons.tif > 0 are estimates"
 storage.write_tiff(Path(snakemake.output.healed), healed, description=says)
 if meaning["unit"] == "colours":
     # Formats of detector frames hold one number a pixel.

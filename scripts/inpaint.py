@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scatterheal import exposure, fit, logs, outcome, pictures, storage
 from scatterheal.inpaint import inpaint
+from scatterheal.side_by_side import side_by_side
 
 runs = snakemake.params.runs
 # Each run has its own log, which begins anew there; until then the first one takes what goes wrong.
@@ -17,24 +18,29 @@ truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("t
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 
-folders = [Path(file).parent for file in snakemake.output.run]
-failed = []
-for (run, hyperparameters), folder, file in zip(runs.items(), folders, snakemake.log, strict=True):
+
+def train(run: str, folder: Path, file: str) -> bool:
+    """Whether a run's outcome lies aside: trained now, or by an earlier job, which did not get to its end."""
     log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
     log.info(fit.describe_device(device))
-    of = outcome.fingerprint([hyperparameters, snakemake.params.code], [Path(file) for file in snakemake.input])
+    of = outcome.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
     if outcome.is_kept(folder, of):
         log.info("trained by an earlier job, which did not get to its end")
-        continue
+        return True
     try:
-        done = inpaint(scan, hidden, hyperparameters, device, truth)
+        done = inpaint(scan, hidden, runs[run], device, truth)
         log.info("score of the hidden pixels: %.6f", done.metrics["score"])
-        outcome.keep(folder, of, done, hyperparameters, scan, look)
+        outcome.keep(folder, of, done, runs[run], scan, look)
     except Exception as error:
         # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.
         sys.excepthook(type(error), error, error.__traceback__)
-        failed.append(run)
-if failed:
+        return False
+    return True
+
+
+folders = [Path(file).parent for file in snakemake.output.run]
+of_runs = zip(runs, folders, snakemake.log, strict=True)
+if not all(side_by_side(lambda of_run: train(*of_run), of_runs, device)):
     sys.exit(1)
 for folder in folders:
     outcome.hand_over(folder)

@@ -16,3 +16,5 @@ asked, metrics = (
 table = rank({run: found.get("taken", found) for run, found in asked.items()}, metrics)
 log.info("best: %s, score of the hidden pixels %.6f", table.run[0], table.score[0])
 storage.write_csv(Path(snakemake.output.ranking), table)
+of_runs = {run: {"hyperparameters": asked[run], "metrics": metrics[run]} for run in names}
+storage.write_json(Path(snakemake.output.runs), of_runs)

@@ -27,12 +27,12 @@ scan = exposure.read(Path(snakemake.input.hidden).parent)
 if hyperparameters["method"] == "dip":
     device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
     log.info(fit.describe_device(device))
-    metrics = storage.read_json(Path(snakemake.input.metrics[list(snakemake.params.runs).index(best)]))
+    iterations = int(ranking.iterations[ranking.run == best].item())
     first_seed = hyperparameters["seed"] + snakemake.params.folds
     seeds = range(first_seed, first_seed + snakemake.params.refits)
-    model, *spreads = refit(scan, hyperparameters, metrics["iterations"], seeds, device)
+    model, *spreads = refit(scan, hyperparameters, iterations, seeds, device)
     if snakemake.params.thinning:
-        thinned = check_by_thinning(scan, hyperparameters, metrics["iterations"], device)
+        thinned = check_by_thinning(scan, hyperparameters, iterations, device)
         log.info("halves of the counts, deviance over floor: %s", thinned or "the scan has no whole counts")
 else:
     model = baselines.heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)

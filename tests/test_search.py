@@ -95,7 +95,7 @@ def test_the_best_go_on_to_what_they_would_be_alone_and_the_others_stay_as_they_
     asked = grid()
     left = trainings(SCAN, HIDDEN, asked, CPU)
     done = {}
-    for run, outcome in halving(left):
+    for run, outcome in halving(left, CPU):
         assert run not in left
         done[run] = outcome
     assert not left
@@ -114,7 +114,7 @@ def test_the_training_loss_has_no_say(monkeypatch):
     asked, look_at = grid(), Training._look_at
 
     def ended():
-        return {run: done.metrics["trained"] for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU))}
+        return {run: done.metrics["trained"] for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU), CPU)}
 
     def without_losses(training, paintings):
         look_at(training, [painting._replace(loss=np.nan * painting.loss) for painting in paintings])
@@ -153,14 +153,14 @@ def told(scores, cost=1.0, collapsed=False, end=16):
     ],
 )
 def test_ties_go_to_the_cheaper_and_collapsed_runs_and_no_numbers_go_first(runs, winner):
-    done = {run: outcome.metrics for run, outcome in halving(dict(runs))}
+    done = {run: outcome.metrics for run, outcome in halving(dict(runs), CPU)}
     assert [run for run, metrics in done.items() if not metrics["pruned"]] == [winner]
     assert {metrics["trained"] for metrics in done.values() if metrics["pruned"]} == {rungs(4, 16, 2)[0].until}
 
 
 def test_a_training_that_had_ended_by_itself_was_not_pruned():
     runs = {"slow": told([1, 1]), "done": told([4, 4], end=4), "other": told([5, 5]), "another": told([3, 3])}
-    metrics = {run: outcome.metrics for run, outcome in halving(runs)}
+    metrics = {run: outcome.metrics for run, outcome in halving(runs, CPU)}
     assert {run: (told["pruned"], told["trained"]) for run, told in metrics.items()} == {
         **{"slow": (False, 16), "done": (False, 4)},
         **dict.fromkeys(["other", "another"], (True, rungs(4, 16, 2)[0].until)),
@@ -170,9 +170,9 @@ def test_a_training_that_had_ended_by_itself_was_not_pruned():
 def test_a_replay_of_the_whole_grid_decides_as_halving_does():
     """So that benchmarks/halving.py may train every run once."""
     asked = grid(iterations=40, stop="hidden", patience=8)
-    true = {run: done.metrics for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU))}
+    true = {run: done.metrics for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU), CPU)}
     records = {run: benchmark.record(SCAN, HIDDEN, chosen, CPU, rungs(5, 40, 2)) for run, chosen in asked.items()}
     replays = {run: benchmark.Replay(json.loads(storage.as_json(recorded))) for run, recorded in records.items()}
-    replayed = {run: done.metrics for run, done in halving(replays)}
+    replayed = {run: done.metrics for run, done in halving(replays, CPU)}
     assert list(replayed) == list(true)
     assert replayed == true

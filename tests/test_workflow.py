@@ -35,7 +35,7 @@ PER_RUN = {*OF_A_METHOD, "spreads.tif", "curve.csv", "snapshots"}
 PER_SCAN = {
     *("image.tif", "crop.json", "intensity.tif", "intensity.json", "flags.tif", "cropped.png"),
     *("reasons.tif", "mask.png", "found.json", "hidden.tif", "mask_overlay.png"),
-    *("runs", "ranking.csv", "contact_sheet.png", "evolution.png", "before_after.png"),
+    *("runs", "ranking.csv", "runs.json", "contact_sheet.png", "evolution.png", "before_after.png"),
     *("chosen.json", "model.tif", "spread.tif", "sd.tif", "distance.tif", "beyond.tif", "coverage.csv"),
     *(
         "calibration.json",

@@ -13,6 +13,8 @@ rule rank:
             subcategory="{scan}",
             labels={"scan": "{scan}", "table": "ranking"},
         ),
+        # For what needs one run alone: asking for the files of all is what makes a large grid slow to plan.
+        runs=f"{RESULTS}/{{scan}}/runs.json",
     log:
         f"{RESULTS}/logs/rank/{{scan}}.log",
     benchmark:
@@ -34,7 +36,6 @@ rule refit:
     input:
         **EXPOSURE,
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
-        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
     output:
         model=f"{RESULTS}/{{scan}}/model.tif",
         spread=f"{RESULTS}/{{scan}}/spread.tif",
@@ -118,14 +119,12 @@ rule heal:
         flags=f"{RESULTS}/{{scan}}/flags.tif",
         reasons=f"{RESULTS}/{{scan}}/reasons.tif",
         parts=f"{RESULTS}/{{scan}}/found.json",
-        ranking=f"{RESULTS}/{{scan}}/ranking.csv",
+        runs=f"{RESULTS}/{{scan}}/runs.json",
         chosen=f"{RESULTS}/{{scan}}/chosen.json",
         model=f"{RESULTS}/{{scan}}/model.tif",
         sd=f"{RESULTS}/{{scan}}/sd.tif",
         beyond=f"{RESULTS}/{{scan}}/beyond.tif",
         coverage=f"{RESULTS}/{{scan}}/coverage.csv",
-        run=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/run.json", run=RUNS),
-        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=RUNS),
     output:
         healed=f"{RESULTS}/{{scan}}/healed.tif",
         edf=f"{RESULTS}/{{scan}}/healed.edf",
@@ -145,7 +144,6 @@ rule heal:
         scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
         # A file that is replaced by an older one is a new one: see content().
         poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
-        runs=list(RUNS),
         code=code("heal", "provenance", "export", "prepare", "geometry", "masks", "scale", "exposure", "judge"),
     script:
         "../../scripts/heal.py"

@@ -132,7 +132,7 @@ rule evolution:
     input:
         picture=f"{RESULTS}/{{scan}}/cropped.png",
         ranking=f"{RESULTS}/{{scan}}/ranking.csv",
-        metrics=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/metrics.json", run=NETWORKS),
+        runs=f"{RESULTS}/{{scan}}/runs.json",
         snapshots=expand(f"{RESULTS}/{{{{scan}}}}/runs/{{run}}/snapshots", run=NETWORKS),
     output:
         strip=report(
