@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import scatterheal
+from scatterheal import limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +44,6 @@ PACKAGES = {
 # What decides how fast convolutions are: x86's names, then ARM's.
 INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "bf16", "sve")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
-CGROUP = Path("/sys/fs/cgroup")
 # bfloat16 is worth it where it is faster by more than timings scatter.
 WORTH = 1.2
 ITERATIONS = 20
@@ -91,11 +92,10 @@ def installation() -> list[Finding]:
     folder = Path(scatterheal.__file__).parent
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    # A container's limits are hidden from the counts above.
-    quota, period = [*_cgroup("cpu.max"), ""][:2]
-    cores_limit = "" if quota == "max" else f", limited to {int(quota) / int(period):.1f} by the container"
-    (bytes_limit,) = _cgroup("memory.max")
-    memory_limit = "" if bytes_limit == "max" else f", limited to {int(bytes_limit) / GIB:.1f} GiB by the container"
+    # What the counts above do not know.
+    by = "by the container or the cluster's job"
+    cores_limit = f", limited to {limits.cores():.1f} {by}" if limits.cores() < math.inf else ""
+    memory_limit = f", limited to {limits.memory() / GIB:.1f} GiB {by}" if limits.memory() < math.inf else ""
     return [
         Finding("scatterheal", f"{scatterheal.__version__} in {folder}{_commit(folder.parent)}"),
         Finding("python", f"{platform.python_version()} in {sys.prefix}"),
@@ -244,12 +244,6 @@ def _commit(root: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f" (git does not answer: {error})"
     return f" (git {told.stdout.strip() or told.stderr.strip()})"
-
-
-def _cgroup(name: str) -> list[str]:
-    """A limit of this process' container; "max" where there is none."""
-    path = CGROUP / name
-    return path.read_text().split() if path.is_file() else ["max"]
 
 
 def _gpus() -> str:

@@ -11,6 +11,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from scatterheal import limits
 from scatterheal import network as networks
 from scatterheal.canvas import Canvas
 from scatterheal.errors import ScanError
@@ -63,8 +64,10 @@ def needed(canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[s
 
 
 def free(device: torch.device) -> int:
-    """Bytes that a device has left."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    """Bytes that a device has left, and a container or a cluster's job allows."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(min(psutil.virtual_memory().available, limits.memory_left()))
 
 
 def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> None:

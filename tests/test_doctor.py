@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from scatterheal import __version__, doctor
+from scatterheal import __version__, doctor, limits, memory
 from scatterheal.commands import main
 
 
@@ -51,15 +52,31 @@ def test_eiger_files_that_cannot_be_read_are_a_problem(monkeypatch):
 
 
 def test_the_limits_of_a_container_are_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "CGROUP", tmp_path)
+    monkeypatch.setattr(limits, "GROUPS", tmp_path)
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     (tmp_path / "memory.max").write_text(f"{3 * 2**30}\n")
     found = {finding.name: finding.value for finding in doctor.installation()}
-    assert found["cores"].endswith(", limited to 1.5 by the container")
-    assert found["memory"].endswith(", limited to 3.0 GiB by the container")
+    assert found["cores"].endswith(", limited to 1.5 by the container or the cluster's job")
+    assert found["memory"].endswith(", limited to 3.0 GiB by the container or the cluster's job")
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")
     assert not any("limited" in finding.value for finding in doctor.installation())
+
+
+def test_a_job_of_a_cluster_has_what_its_groups_leave(tmp_path, monkeypatch):
+    job = tmp_path / "groups" / "slurm" / "job_7"
+    for folder, most in ((job, "max"), (job.parent, "9000"), (job.parent.parent, "20000")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "memory.max").write_text(f"{most}\n")
+        (folder / "memory.current").write_text("5000\n")
+        (folder / "memory.stat").write_text("anon 3000\nactive_file 1500\ninactive_file 500\n")
+    # Above the groups' own root nothing is looked at.
+    (tmp_path / "memory.max").write_text("1\n")
+    (tmp_path / "own").write_text("4:memory:/elsewhere\n0::/slurm/job_7\n")
+    monkeypatch.setattr(limits, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(limits, "OWN", tmp_path / "own")
+    assert (limits.memory(), limits.memory_left()) == (9000, 6000)
+    assert memory.free(torch.device("cpu")) == 6000
 
 
 def test_why_there_is_no_gpu(tmp_path, monkeypatch):
