@@ -9,6 +9,7 @@ once, as a graph, and replayed.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu_, linear
 from torch.optim.adam import adam
 
-from scatterheal.fit import Painting, Scene, announced, begin, cells_of, shake
+from scatterheal.fit import ENDING, Painting, Scene, State, announced, begin, cells_of, due, shake
 from scatterheal.likelihood import LOSSES
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
@@ -29,12 +30,18 @@ ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0, "amsgrad":
 RECORDING = threading.Lock()
 
 
-def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, every: int) -> Iterator[Painting]:
+def fit(
+    scene: Scene,
+    hyperparameters: Mapping[str, Any],
+    device: torch.device,
+    every: int,
+    state: State | None = None,
+) -> Iterator[Painting]:
     """Fit a network to the known pixels of a scan, as `scatterheal.fit.fit` does.
 
     Parameters
     ----------
-    scene, hyperparameters, device, every
+    scene, hyperparameters, device, every, state
         As there; but precision: bfloat16 holds only where the processor computes in it.
 
     Yields
@@ -73,6 +80,14 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
     with torch.no_grad():
         latest = painted(still)
     average = torch.zeros_like(latest)
+    left = [*means, *squares, *steps, done, losses, latest, average]
+    first = iteration = state["iteration"] if state else 0
+    if state is not None:
+        network.load_state_dict(state["network"])
+        random.set_state(state["random"])
+        with torch.no_grad():
+            for tensor, before in zip(left, state["left"], strict=True):
+                tensor.copy_(before)
 
     def step() -> None:
         fed = still
@@ -95,18 +110,27 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             if chosen["average"]:
                 average.lerp_(cells, (2 / (done + 1)).clamp(min=1 - chosen["average"]))
 
-    yield Painting(0, np.zeros(0, np.float32), *(_array(latest),) * 2)
+    def handed_over() -> Painting:
+        shown = average
+        if iteration == 0 or not chosen["average"]:
+            with torch.no_grad():
+                shown = painted(still)
+        since = losses[: (iteration - 1) % every + 1 if iteration else 0]
+        return Painting(iteration, *(_array(part) for part in (since, shown, latest)), state_now)
+
+    def state_now() -> State:
+        parts = {"network": network.state_dict(), "random": random.get_state()}
+        return copy.deepcopy({**parts, "iteration": iteration, "left": left})
+
+    if due(iteration, every, chosen):
+        yield handed_over()
     advance: Callable[[], None] = step
-    for iteration in announced(chosen["iterations"], losses):
+    for iteration in announced(chosen["iterations"], losses, first):
         advance()
-        if iteration % every == 0 or iteration == chosen["iterations"]:
+        if due(iteration, every, chosen) or ENDING.is_set():
             if device.type == "cuda" and advance is step:
                 advance = _recorded(step, random)
-            if not chosen["average"]:
-                with torch.no_grad():
-                    average = painted(still)
-            since = losses[: (iteration - 1) % every + 1]
-            yield Painting(iteration, *(_array(part) for part in (since, average, latest)))
+            yield handed_over()
 
 
 def number_format(device: torch.device, precision: str) -> torch.dtype:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 import time
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 # How often the log receives a line, as a share of all iterations.
 LOG_LINES = 20
+# Set when a job is to end soon: a training then hands over what it has after the iteration that it is in.
+ENDING = threading.Event()
 # Weights are drawn from a generator, and warnings kept quiet by filters, that all threads share.
 SHARED = threading.Lock()
 
@@ -66,6 +69,12 @@ class Painting(NamedTuple):
     """(cells, channels): on the canvas, what to add to the logarithm of the expected rate; or brightness in 0..1."""
     latest: NDArray[np.float32]
     """The same of this iteration alone, from the noisy input."""
+    state: Callable[[], State]
+    """All that a training needs to go on from here to the same bytes; to be asked for before it goes on."""
+
+
+# Plain numbers and tensors by name, as torch.save takes them.
+State = dict[str, Any]
 
 
 class Begun(NamedTuple):
@@ -122,7 +131,13 @@ def describe_device(device: torch.device) -> str:
     return f"device: cpu ({torch.get_num_threads()} threads), torch {torch.__version__}"
 
 
-def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, every: int) -> Iterator[Painting]:
+def fit(
+    scene: Scene,
+    hyperparameters: Mapping[str, Any],
+    device: torch.device,
+    every: int,
+    state: State | None = None,
+) -> Iterator[Painting]:
     """Fit a network to the known pixels of a scan; what it paints elsewhere is the healing.
 
     Parameters
@@ -136,6 +151,9 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
         Where to train.
     every : int
         The painting is handed over after every so many iterations, after the last, and before the first.
+    state : State, optional
+        From a painting of the same training, which goes on from there; that painting is the first again, unless it was
+        handed over because the job was `ENDING`.
 
     Yields
     ------
@@ -171,10 +189,30 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             output = network(fed)
         return cells_of(output.to(still.dtype), scene)
 
+    first = iteration = state["iteration"] if state else 0
     average, losses = None, torch.zeros(every, device=device)
-    first = _still_painting(paint, still)
-    yield Painting(0, np.zeros(0, np.float32), first, first)
-    for iteration in announced(chosen["iterations"], losses):
+    with torch.no_grad():
+        painted = paint(still)
+    if state is not None:
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        random.set_state(state["random"])
+        losses.copy_(state["losses"])
+        average, painted = state["average"], state["latest"]
+
+    def handed_over() -> Painting:
+        cells = _still_painting(paint, still) if average is None or not chosen["average"] else average.cpu().numpy()
+        since = losses[: (iteration - 1) % every + 1 if iteration else 0].cpu().numpy().copy()
+        return Painting(iteration, since, cells, painted.detach().cpu().numpy(), state_now)
+
+    def state_now() -> State:
+        parts = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "random": random.get_state()}
+        made = {"iteration": iteration, "average": average, "latest": painted.detach(), "losses": losses}
+        return copy.deepcopy(parts | made)
+
+    if due(iteration, every, chosen):
+        yield handed_over()
+    for iteration in announced(chosen["iterations"], losses, first):
         # 2. Optional normal noise on the input and on the weights.
         fed = still
         if chosen["reg_noise_std"] > 0:
@@ -196,10 +234,13 @@ def fit(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, 
             # The first paintings count less than they would in an average from the start.
             average = painted.detach() if average is None else average
             average = average.lerp(painted.detach(), max(1 - chosen["average"], 2 / (iteration + 1)))
-        if iteration % every == 0 or iteration == chosen["iterations"]:
-            cells = average.cpu().numpy() if chosen["average"] else _still_painting(paint, still)
-            since = losses[: (iteration - 1) % every + 1].cpu().numpy().copy()
-            yield Painting(iteration, since, cells, painted.detach().cpu().numpy())
+        if due(iteration, every, chosen) or ENDING.is_set():
+            yield handed_over()
+
+
+def due(iteration: int, every: int, chosen: Mapping[str, Any]) -> bool:
+    """Whether a painting is handed over after an iteration in any case."""
+    return iteration % every == 0 or iteration == chosen["iterations"]
 
 
 def cells_of(output: Tensor, scene: Scene) -> Tensor:
@@ -284,17 +325,19 @@ def _still_painting(paint: Any, still: Tensor) -> NDArray[np.float32]:
         return paint(still).cpu().numpy().copy()
 
 
-def announced(iterations: int, losses: Tensor) -> Iterator[int]:
-    """Count 1, 2, ..., with a progress bar in a terminal and plain lines in the log."""
+def announced(iterations: int, losses: Tensor, done: int) -> Iterator[int]:
+    """Count on from what is done, with a progress bar in a terminal and plain lines in the log."""
     every = max(iterations // LOG_LINES, 1)
     start = time.monotonic()
     # None: a bar in a terminal alone; and none where nobody wants to hear of each of many trainings.
-    with tqdm(total=iterations, disable=log.level > logging.INFO or None, unit="it", dynamic_ncols=True) as bar:
-        for iteration in range(1, iterations + 1):
+    with tqdm(
+        total=iterations, initial=done, disable=log.level > logging.INFO or None, unit="it", dynamic_ncols=True
+    ) as bar:
+        for iteration in range(done + 1, iterations + 1):
             yield iteration
             bar.update()
             if iteration % every == 0 or iteration == iterations:
                 loss = float(losses[(iteration - 1) % len(losses)])
-                left = (time.monotonic() - start) / iteration * (iterations - iteration)
+                left = (time.monotonic() - start) / (iteration - done) * (iterations - iteration)
                 bar.set_postfix(loss=f"{loss:.5f}")
                 log.info("iteration %d of %d, loss %.6f, %.0f s left", iteration, iterations, loss, left)

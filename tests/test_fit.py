@@ -13,7 +13,7 @@ from scatterheal import network
 from scatterheal.canvas import cartesian, polar, sampling, view
 from scatterheal.config import Fit
 from scatterheal.errors import ScanError
-from scatterheal.fit import Scene, choose_device
+from scatterheal.fit import ENDING, Scene, choose_device
 from scatterheal.inpaint import ENGINES
 
 CPU = torch.device("cpu")
@@ -31,8 +31,8 @@ def scene_of(image, valid):
     return Scene(*seen, valid, image[valid].reshape(valid.sum(), -1))
 
 
-def fit(scene, chosen, device, every):
-    return ENGINES[chosen["engine"]](scene, chosen, device, every)
+def fit(scene, chosen, device, every, state=None):
+    return ENGINES[chosen["engine"]](scene, chosen, device, every, state)
 
 
 def fitted(scene, every=10, **changed):
@@ -301,3 +301,43 @@ def test_cuda_asked_for_where_there_is_none_is_one_clear_line():
     with pytest.raises(ScanError, match=r"fit\.device: cuda was asked for, but .*; install a CUDA build"):
         choose_device("cuda")
     assert choose_device("auto").type == "cpu"
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"loss": "mse", "average": 0, "param_noise": True},
+        {"loss": "mse", "average": 0.9, "input": "noise", "network": "kate", "channels": 8},
+    ],
+)
+def test_a_training_that_goes_on_from_a_state_comes_to_the_same_bytes(engine, changed, tmp_path):
+    scene = scene_of(*scan())
+    chosen = hyperparameters(engine=engine, iterations=11, **changed)
+    whole = list(fit(scene, chosen, CPU, 4))
+    assert [painting.iteration for painting in whole] == [0, 4, 8, 11]
+    paintings = fit(scene, chosen, CPU, 4)
+    before = [next(paintings) for _ in range(2)]
+    torch.save(before[-1].state(), tmp_path / "state")
+    # What goes on changes nothing that was handed over.
+    list(paintings)
+    again = list(fit(scene, chosen, CPU, 4, torch.load(tmp_path / "state", weights_only=True)))
+    assert [painting.iteration for painting in again] == [4, 8, 11]
+    for one, other in zip(whole[1:], again, strict=True):
+        assert [part.tobytes() for part in one[1:4]] == [part.tobytes() for part in other[1:4]]
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_training_that_is_to_end_hands_over_after_the_iteration_that_it_is_in(engine):
+    scene, chosen = scene_of(*scan()), hyperparameters(engine=engine, iterations=11, loss="mse", average=0.9)
+    whole = list(fit(scene, chosen, CPU, 4))
+    paintings = fit(scene, chosen, CPU, 4)
+    before = [next(paintings) for _ in range(2)]
+    ENDING.set()
+    before += [next(paintings) for _ in range(2)]
+    ENDING.clear()
+    assert [painting.iteration for painting in before] == [0, 4, 5, 6]
+    again = list(fit(scene, chosen, CPU, 4, before[-1].state()))
+    assert [painting.iteration for painting in again] == [8, 11]
+    for one, other in zip(whole[2:], again, strict=True):
+        assert [part.tobytes() for part in one[1:4]] == [part.tobytes() for part in other[1:4]]
