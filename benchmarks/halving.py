@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -117,6 +118,11 @@ def recorded(name: str, runs: Mapping[str, dict[str, Any]], cache: Path) -> dict
     return records
 
 
+def excess(run: pd.Series) -> str:
+    """How far the deviance of counts is above its floor, which is nearly all of it; nothing for other values."""
+    return f"{100 * run.excess / (run.score - run.excess):+.2f}" if "excess" in run else ""
+
+
 def row(name: str, records: Mapping[str, Any]) -> str:
     """The cells that compare both searches of a scan."""
     ends = {run: list(told["rungs"].values())[-1] for run, told in records.items()}
@@ -130,7 +136,8 @@ def row(name: str, records: Mapping[str, Any]) -> str:
     return (
         f"| {name} | {len(records)} | {iterations[0]} | {iterations[1]} | {iterations[1] / iterations[0]:.3f} "
         f"| {best} | {exhaustive.score.iloc[0]:.5f} | {halved.run} | {halved.score:.5f} "
-        f"| {100 * (halved.score / exhaustive.score.iloc[0] - 1):+.2f} | {exhaustive['rank'][halved.run]} "
+        f"| {100 * (halved.score / exhaustive.score.iloc[0] - 1):+.2f} "
+        f"| {excess(exhaustive.iloc[0])} | {excess(halved)} | {exhaustive['rank'][halved.run]} "
         f"| {100 * (exhaustive.score.median() / exhaustive.score.iloc[0] - 1):+.2f} |"
     )
 
@@ -162,8 +169,9 @@ def main() -> None:
         "| scan | runs | iterations, grid | halving | share | winner of the grid | score | winner of halving | score ",
         end="",
     )
-    print("| behind, % | its rank in the grid | a run in the middle of the grid is behind, % |")
-    print(f"|{'---|' * 12}", flush=True)
+    print("| behind, % | excess over the floor, % of it: winner of the grid | of halving ", end="")
+    print("| rank of that run in the grid, trained to its end | a run in the middle of the grid is behind, % |")
+    print(f"|{'---|' * 14}", flush=True)
     for name in asked.scans:
         print(row(name, recorded(name, runs, asked.cache)), flush=True)
 

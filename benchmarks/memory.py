@@ -2,71 +2,118 @@
 
 python benchmarks/memory.py
 
-Trains each network for two iterations on Cartesian canvases of several sizes, each in a process of its own, and prints
-a Markdown table. The last two rows are what the report's network would take on all pixels of a Pilatus 2M, not tried.
+Trains each network for two iterations by each engine, on Cartesian canvases of several sizes by the squared error and
+on polar ones by the likelihood of censored counts and of others, each in a process of its own, and prints a Markdown
+table. The last two rows are what the report's network would take on all pixels of a Pilatus 2M, not tried.
 """
 
 import multiprocessing
 import resource
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from scatterheal.canvas import cartesian, view
+from scatterheal.canvas import Canvas, cartesian, polar, view
 from scatterheal.config import Fit
-from scatterheal.fit import Scene, fit, use_threads
+from scatterheal.fit import Scene, use_threads
+from scatterheal.inpaint import ENGINES
 from scatterheal.memory import needed
 
+
+class Case(NamedTuple):
+    """A training."""
+
+    network: str
+    height: int
+    width: int
+    channels: int
+    precision: str
+    domain: str = "cartesian"
+    censored: bool = False
+
+
 CASES = [
-    ("vase", 448, 576, 128, "float32"),
-    ("vase", 448, 576, 128, "bfloat16"),
-    ("vase", 768, 896, 128, "float32"),
-    ("vase", 768, 896, 128, "bfloat16"),
-    ("vase", 1679, 1475, 16, "float32"),
-    ("vase", 896, 1152, 32, "float32"),
-    ("vase", 896, 1152, 32, "bfloat16"),
-    ("kate", 896, 1152, 32, "float32"),
-    ("kate", 896, 1152, 32, "bfloat16"),
-    ("library", 896, 1152, 64, "float32"),
+    Case("vase", 448, 576, 128, "float32"),
+    Case("vase", 448, 576, 128, "bfloat16"),
+    Case("vase", 768, 896, 128, "float32"),
+    Case("vase", 768, 896, 128, "bfloat16"),
+    Case("vase", 1679, 1475, 16, "float32"),
+    Case("vase", 896, 1152, 32, "float32"),
+    Case("vase", 896, 1152, 32, "bfloat16"),
+    Case("kate", 896, 1152, 32, "float32"),
+    Case("kate", 896, 1152, 32, "bfloat16"),
+    Case("library", 896, 1152, 64, "float32"),
+    Case("vase", 1679, 1475, 32, "float32", "polar"),
+    Case("vase", 2167, 2070, 32, "float32", "polar"),
+    Case("vase", 2167, 2070, 32, "float32", "polar", censored=True),
 ]
-FULL = [("vase", 1679, 1475, 128, "float32"), ("vase", 1679, 1475, 128, "bfloat16")]
+FULL = [Case("vase", 1679, 1475, 128, "float32"), Case("vase", 1679, 1475, 128, "bfloat16")]
+# Counts up to the first limit, and from the second on, where they are censored.
+LIMITS = (1, 9)
 
 
-def hyperparameters(network: str, channels: int, precision: str) -> dict[str, Any]:
-    """Two iterations with a meshgrid as the input."""
-    asked = Fit(network=network, channels=channels, precision=precision, input="meshgrid", iterations=2)
+def hyperparameters(case: Case) -> dict[str, Any]:
+    """Two iterations."""
+    how = (
+        {"input": "meshgrid"} if case.domain == "cartesian" else {"input": "noise", "loss": "poisson", "average": 0.97}
+    )
+    asked = Fit(network=case.network, channels=case.channels, precision=case.precision, iterations=2, **how)
     return asked.model_dump(exclude={"device"})
 
 
-def taken(network: str, height: int, width: int, channels: int, precision: str) -> int:
+def canvas_of(case: Case, shape: tuple[int, int]) -> Canvas:
+    """All pixels, or rings round the middle as the scattering preset has them."""
+    return (
+        cartesian(shape, None) if case.domain == "cartesian" else polar(shape, (shape[1] / 2, shape[0] / 2), 1.41, 192)
+    )
+
+
+def taken(case: Case, engine: str) -> int:
     """Bytes by which a training raises what its process holds."""
     use_threads(1)
     # The libraries' own memory comes with the first training, whatever its size.
-    for shape in ((96, 96), (height, width)):
+    for shape in ((96, 96), (case.height, case.width)):
+        counts = np.random.default_rng(0).poisson(3, (shape[0] * shape[1], 1)).astype(np.float32)
+        of_counts: dict[str, Any] = {}
+        if case.domain == "polar":
+            of_counts["start"] = np.ones_like(counts)
+        if case.censored:
+            of_counts |= {
+                "at_most": counts[:, 0] <= LIMITS[0],
+                "at_least": counts[:, 0] >= LIMITS[1],
+                "most": LIMITS[0],
+            }
+        scene = Scene(*view(canvas_of(case, shape), shape), np.ones(shape, bool), counts, **of_counts)
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        values = np.random.default_rng(0).random((shape[0] * shape[1], 1), dtype=np.float32)
-        scene = Scene(*view(cartesian(shape, None), shape), np.ones(shape, bool), values)
-        for _ in fit(scene, hyperparameters(network, channels, precision), torch.device("cpu"), every=2):
+        for _ in ENGINES[engine](scene, hyperparameters(case), torch.device("cpu"), 2):
             pass
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) * 1024
 
 
 def main() -> None:
     """Train, and print the table."""
-    print("| network | canvas | channels | precision | measured, GB | told before, GB | |")
-    print("|---|---|---|---|---|---|---|")
+    print("| network | pixels | canvas | channels | precision | plain loop, GB | fast engine, GB | told before, GB | |")
+    print(f"|{'---|' * 9}")
     for case in CASES + FULL:
-        network, height, width, channels, precision = case
-        told = needed(cartesian((height, width), None), 2, 1, hyperparameters(network, channels, precision))
-        row = f"| {network} | {height} x {width} | {channels} | {precision} |"
+        shape = (case.height, case.width)
+        canvas, chosen = canvas_of(case, shape), hyperparameters(case)
+        inputs = 2 if case.domain == "cartesian" else 16
+        told = needed(canvas, inputs, 1, chosen, case.height * case.width, case.censored)
+        pixels = f"{case.height} x {case.width}{', censored' if case.censored else ''}"
+        row = f"| {case.network} | {pixels} | {case.domain}, {canvas.rows} x {canvas.columns} "
+        row += f"| {case.channels} | {case.precision} |"
         if case in FULL:
-            print(f"{row} | {told / 1e9:.1f} | |")
+            print(f"{row} | | {told / 1e9:.1f} | |")
             continue
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            held = process.submit(taken, *case).result()
-        print(f"{row} {held / 1e9:.2f} | {told / 1e9:.2f} | {told / held - 1:+.0%} |", flush=True)
+        plain, fast = (_in_a_process(case, engine) for engine in ENGINES)
+        print(f"{row} {plain / 1e9:.2f} | {fast / 1e9:.2f} | {told / 1e9:.2f} | {told / plain - 1:+.0%} |", flush=True)
+
+
+def _in_a_process(case: Case, engine: str) -> int:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(taken, case, engine).result()
 
 
 if __name__ == "__main__":

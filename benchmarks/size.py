@@ -65,7 +65,7 @@ def heal(folder: Path, detectors: list[str], iterations: int) -> None:
     for detector in detectors:
         storage.write_tiff(folder / f"{detector}.tif", frame(detector))
         (folder / f"{detector}.yaml").write_text(described(detector))
-    # As many paintings as a whole training leaves.
+    # A whole training keeps more paintings, one a check: the preset's up to 61.
     every = max(iterations // 8, 1)
     config = {
         "scans": [str(folder / f"{detector}.yaml") for detector in detectors],

@@ -274,8 +274,8 @@ class Fit(Strict):
     angles: Annotated[int, Field(ge=32, multiple_of=32)] = 384
     """Polar: columns round the circle."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: convolutions in 16 bits, twice as fast where the processor has them (AVX512-BF16, AMX, GPUs); the fast
-    engine takes float32 elsewhere."""
+    """bfloat16: convolutions in 16 bits, faster where the processor computes in them (AVX512-BF16, AMX, GPUs); the fast
+    engine takes float32 elsewhere, on a GPU as TF32."""
     engine: Literal["reference", "fast"] = "fast"
     """reference: the training loop as the paper describes it; fast: the same to rounding, in less time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -320,10 +320,10 @@ class Config(Strict):
     biharmonic, biharmonic_smooth, telea, navier_stokes."""
     search: Literal["grid", "halving"] = "grid"
     """grid: every network is trained to its end; halving: all are trained a little, and only those on that are best on
-    the hidden pixels so far, with a tenth of the iterations where the grid is large; in one job a scan."""
+    the hidden pixels so far: at most a tenth of `iterations` times runs where the grid is large; in one job a scan."""
     runs_per_job: Annotated[int, Field(ge=1)] = 1
-    """So many networks of the grid are trained in one job, one after another: fewer and longer jobs for a cluster. The
-    results are the same, and changing it reruns nothing."""
+    """So many networks of the grid are trained in one job, on a CPU one after another, on a GPU side by side: fewer and
+    longer jobs for a cluster. The results are the same, and changing it reruns nothing."""
     folds: Annotated[int, Field(ge=1, le=16)] = 2
     """So many sets of hole-shaped hidden regions; every run is trained once without each of them, and scored on it."""
     refits: Annotated[int, Field(ge=1, le=16)] = 3

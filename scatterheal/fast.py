@@ -308,8 +308,11 @@ def _recorded(step: Callable[[], None], random: torch.Generator) -> Callable[[],
     """A step as one graph for the GPU; its noise goes on as it would have."""
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(random)
-    # What other threads do on their streams meanwhile is no part of it.
-    with RECORDING, torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    # On the thread's own stream: graphs that are recorded on one stream share cuBLAS's workspace, also while they are
+    # replayed side by side. Nothing can be recorded on the default stream. What other threads do is no part of it.
+    own = torch.cuda.current_stream()
+    stream = None if own == torch.cuda.default_stream() else own
+    with RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         step()
     return graph.replay
 

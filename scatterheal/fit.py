@@ -107,7 +107,11 @@ def choose_device(wanted: str) -> torch.device:
         raise ScanError(
             f"fit.device: cuda was asked for, but {build}; install a CUDA build of torch or set device: auto"
         )
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    # Products of float32 in TF32, as convolutions have them there in any case.
+    torch.set_float32_matmul_precision("high")
+    return torch.device("cuda")
 
 
 def use_threads(count: int) -> None:

@@ -15,15 +15,15 @@ from typing import Any
 from scatterheal.config import Config, file_of, scan_files
 from scatterheal.errors import ScanError
 
-# The log that was begun last, by each thread for itself and those that it starts.
+# The log that was begun last, in the context of each thread.
 _own: ContextVar[logging.FileHandler] = ContextVar("log")
 
 
 def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logging.Logger:
     """Send log lines to a file, and end the job with one clear line where the input is at fault.
 
-    The lines are those of the thread that calls this, and of threads that it starts from now on: runs that are trained
-    side by side have a log each.
+    The lines are those of the context that calls this: runs that are trained side by side have a log each
+    (`scatterheal.side_by_side` hands its own on to its threads). A log that was begun before goes on.
 
     Parameters
     ----------
@@ -41,12 +41,15 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     """
     about = "config.yaml" if scan is None else file_of(scan, scan_files(config.get("scans", Config().scans)))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    log, own = logging.getLogger(), logging.FileHandler(path, mode="w")
-    own.name = path
-    own.addFilter(lambda record: _own.get(None) is own)
+    log = logging.getLogger()
+    own = next((begun for begun in _logs(log) if begun.name == path), None)
+    if own is None:
+        own = logging.FileHandler(path, mode="w")
+        own.name = path
+        own.addFilter(lambda record, of=own: _own.get(None) is of)
+        log.addHandler(own)
+        log.setLevel(logging.INFO)
     _own.set(own)
-    log.addHandler(own)
-    log.setLevel(logging.INFO)
     if scan is not None:
         # Once, also where a job writes several logs.
         atexit.unregister(_say_memory)
@@ -67,9 +70,16 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
 
 
 def _say_memory(log: logging.Logger) -> None:
-    """The most that the job ever held, which Snakemake's own benchmarks see once in half a minute only."""
+    """In every log, the most that the job ever held, which Snakemake's own benchmarks see twice a minute only."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    log.info("at most %.2f GB of memory", kilobytes * 1024 / 1e9)
+    for begun in _logs(log):
+        _own.set(begun)
+        log.info("at most %.2f GB of memory", kilobytes * 1024 / 1e9)
+
+
+def _logs(log: logging.Logger) -> list[logging.FileHandler]:
+    """All that were begun."""
+    return [handler for handler in log.handlers if isinstance(handler, logging.FileHandler)]
 
 
 def say(line: str) -> None:

@@ -21,11 +21,14 @@ from scatterheal.fit import Scene
 log = logging.getLogger(__name__)
 
 # Beside what a network keeps from its way forward for the way back: gradients and what its layers need for a moment, as
-# a share of that, and the painting, its loss and their gradients, bytes a cell. benchmarks/memory.py measures both.
-BESIDE, EACH_CELL = 0.3, 150
+# a share of that; the painting and its average, bytes a cell; what the pixels read of it, their loss and its gradients,
+# bytes a pixel, with censored counts more. benchmarks/memory.py measures all of them.
+BESIDE, EACH_CELL, EACH_PIXEL, IF_CENSORED = 0.3, 100, 65, 65
 
 
-def needed(canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[str, Any]) -> float:
+def needed(
+    canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[str, Any], pixels: int, censored: bool = False
+) -> float:
     """The memory that a step of a training takes at most, from the sizes of all that its network keeps.
 
     Parameters
@@ -35,6 +38,10 @@ def needed(canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[s
         Channels of what the network is fed and of what it paints.
     hyperparameters : mapping
         network, channels and precision: fields of `scatterheal.config.Fit`.
+    pixels : int
+        Of the scan.
+    censored : bool
+        Whether some counts are only known to lie beyond a limit.
 
     Returns
     -------
@@ -45,7 +52,7 @@ def needed(canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[s
     --------
     >>> from scatterheal.canvas import cartesian
     >>> chosen = {"network": "vase", "channels": 128, "precision": "float32"}
-    >>> round(needed(cartesian((1679, 1475), None), 2, 1, chosen) / 1e9, 1)
+    >>> round(needed(cartesian((1679, 1475), None), 2, 1, chosen, 1679 * 1475) / 1e9, 1)
     21.4
     """
     kept: dict[int, Tensor] = {}
@@ -60,7 +67,8 @@ def needed(canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[s
     with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         networks.build(name, inputs, outputs, channels, canvas.wraps)(torch.empty(1, inputs, rows, columns))
     share = 0.5 if hyperparameters["precision"] == "bfloat16" else 1.0
-    return (1 + BESIDE) * share * sum(tensor.nbytes for tensor in kept.values()) + EACH_CELL * rows * columns
+    of_network = (1 + BESIDE) * share * sum(tensor.nbytes for tensor in kept.values()) + EACH_CELL * rows * columns
+    return of_network + (EACH_PIXEL + IF_CENSORED * censored) * pixels
 
 
 def free(device: torch.device) -> int:
@@ -97,7 +105,9 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         inputs = still.shape[1]
     else:
         inputs = len(scene.maps)
-    wanted, left = needed(canvas, inputs, scene.values.shape[1], hyperparameters), free(device)
+    censored = scene.at_most is not None or scene.at_least is not None
+    outputs, pixels = scene.values.shape[1], scene.known.size
+    wanted, left = needed(canvas, inputs, outputs, hyperparameters, pixels, censored), free(device)
     log.info("the training takes about %.1f GB of memory of %.1f GB that are free", wanted / 1e9, left / 1e9)
     if wanted <= left:
         return

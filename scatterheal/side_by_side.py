@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextvars import copy_context
+from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -12,10 +13,12 @@ import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# Of 32 streams that PyTorch has in all; a thread more would share one.
+AT_ONCE = 16
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> list[Result]:
-    """Do the same with many things: on a GPU at the same time, on a CPU one after the other.
+    """Do the same with many things: on a GPU sixteen at a time, on a CPU one after the other.
 
     One small network does not keep a large GPU busy. On a CPU a training uses all threads that it was given, and its
     bytes depend on how many these are.
@@ -47,15 +50,20 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> list[Result]:
     """Do each item's work in a thread of its own and, on a GPU, on a stream of its own; as for `side_by_side`."""
+    streams: SimpleQueue[torch.cuda.Stream | None] = SimpleQueue()
+    for _ in range(AT_ONCE):
+        streams.put(torch.cuda.Stream(device) if device.type == "cuda" else None)
 
     def do(item: Item, result: Future[Result]) -> None:
         torch.set_flush_denormal(True)
-        stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        stream = streams.get()
         try:
             with torch.cuda.stream(stream):
                 result.set_result(work(item))
         except BaseException as error:
             result.set_exception(error)
+        finally:
+            streams.put(stream)
 
     results: list[Future[Result]] = []
     for item in items:
