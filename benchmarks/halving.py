@@ -90,9 +90,9 @@ class Replay:
         self.told = self.rungs[str(until)]
         self.trained, self.ended = self.told["trained"], self.told["ended"]
 
-    def standing(self) -> dict[str, Any]:
+    def standing(self, until: int) -> dict[str, Any]:
         """As of the training."""
-        return self.told["standing"]
+        return self.rungs[str(until)]["standing"]
 
     def result(self) -> Inpainted:
         """What is left behind, without its images."""

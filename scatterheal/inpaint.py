@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ from scatterheal.canvas import View
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
-from scatterheal.fit import Painting
+from scatterheal.fit import ENDING, Painting, State, due
 from scatterheal.judge import judge
+from scatterheal.resume import SideFile
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
 from scatterheal.side_by_side import side_by_side
@@ -66,6 +68,8 @@ class Training:
         As for `inpaint`.
     view : View, optional
         From `scatterheal.scene.view_of`, where several runs share it.
+    side : SideFile, optional
+        Where its state is kept, and taken from.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Training:
         device: torch.device,
         truth: NDArray | None = None,
         view: View | None = None,
+        side: SideFile | None = None,
     ) -> None:
         self.scan, self.hidden, self.truth = scan, hidden, truth
         self.chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
@@ -86,14 +91,24 @@ class Training:
             for of_fold, seed in zip(hidden, seeds, strict=True)
         ]
         memory.check(self.folds[0].prepared.scene, self.chosen, device)
-        self.curve: dict[str, list[float]] = {"iteration": []}
-        self.cells: dict[int, list[NDArray[np.float32]]] = {}
-        self.stop = stopping.Stopping(0, np.nan, True)
+        self.side, before = side, side.read() if side else None
+        noted = before or {"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in self.folds]}
+        self._seen: int = noted["seen"]
+        self.curve: dict[str, list[float]] = noted["curve"]
+        self._losses: list[list[float]] = noted["losses"]
+        self.cells: dict[int, list[NDArray[np.float32]]] = {
+            checked: [np.asarray(cells) for cells in of_folds] for checked, of_folds in noted["cells"].items()
+        }
+        self._running: dict[str, list[float]] = noted.get("running", {"iteration": [], "variance": []})
         self._variance = stopping.MovingVariance()
-        self._running: dict[str, list[float]] = {"iteration": [], "variance": []}
-        self._losses: list[list[float]] = [[] for _ in self.folds]
+        if before and before["average"] is not None:
+            self._variance.average, self._variance.variance = before["average"].numpy(), before["variance"]
+        self.stop = self._stop_at() if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
+        self._states: list[Callable[[], State]] = []
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
-        self._paintings = zip(*(fold.train(device, every) for fold in self.folds), strict=True)
+        states = before["folds"] if before else [None] * len(self.folds)
+        trainings = (fold.train(device, every, of, self._seen) for fold, of in zip(self.folds, states, strict=True))
+        self._paintings = zip(*trainings, strict=True)
 
     @property
     def trained(self) -> int:
@@ -107,18 +122,25 @@ class Training:
 
     def advance(self, until: float = np.inf) -> None:
         """Train on to the first check at or after an iteration, or until the training ends by itself."""
-        while self.trained < until and (paintings := next(self._paintings, None)):
-            self._look_at(paintings)
-            if not self.stop.falling:
-                # Its networks need no memory any more.
-                self._paintings = iter(())
+        while self.stop.falling and self.trained < until and (paintings := next(self._paintings, None)):
+            self._states = [painting.state for painting in paintings]
+            # What is handed over because the job is to end is no check.
+            if not ENDING.is_set():
+                self._look_at(paintings)
+            if self.side:
+                self.side.offer(self._state)
+        if self.ended:
+            # Its networks need no memory any more.
+            self._paintings, self._states = iter(()), []
 
-    def standing(self) -> dict[str, Any]:
-        """The metrics by which it is to be compared with others now, were it to end here.
+    def standing(self, until: float = np.inf) -> dict[str, Any]:
+        """The metrics by which it is to be compared with others, were it to end here, or had it ended at an iteration.
 
         The best of the checks nearest to the iteration that it would take: a single poor painting is nobody's end.
         """
-        nearest = sorted(self.cells, key=lambda checked: abs(checked - self._iteration()))[:SMOOTH]
+        taken = self._stop_at(until).iteration
+        made = [checked for checked in self.cells if checked <= until]
+        nearest = sorted(made, key=lambda checked: abs(checked - taken))[:SMOOTH]
         told = [self._metrics(self._models(checked), checked) for checked in nearest]
         return min(told, key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
 
@@ -145,9 +167,26 @@ class Training:
         metrics = self._metrics(np.stack(models), iteration)
         return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
 
+    def _state(self) -> State:
+        """All that it needs to go on from here."""
+        average = self._variance.average
+        return {
+            "folds": [state() for state in self._states],
+            "seen": self._seen,
+            "curve": self.curve,
+            "cells": {
+                checked: [torch.from_numpy(cells) for cells in of_folds] for checked, of_folds in self.cells.items()
+            },
+            "losses": self._losses,
+            "running": self._running,
+            "average": None if average is None else torch.from_numpy(average),
+            "variance": self._variance.variance,
+        }
+
     def _look_at(self, paintings: Sequence[Painting]) -> None:
         """Note what was painted, and at a check how well, and whether to go on."""
         chosen, iteration = self.chosen, paintings[0].iteration
+        self._seen = iteration
         for of_fold, painting in zip(self._losses, paintings, strict=True):
             of_fold += painting.loss.tolist()
         if chosen["stop"] == "variance" and iteration > 0:
@@ -162,7 +201,18 @@ class Training:
             self.curve.setdefault(f"loss_{k}", []).append(float(np.mean(losses)) if losses else np.nan)
             self._losses[k] = []
             self.curve.setdefault(f"score_{k}", []).append(fold.score(painting.cells))
-        self.stop = _stop(chosen, self.curve, self._running, len(self.folds))
+        self.stop = self._stop_at()
+
+    def _stop_at(self, until: float = np.inf) -> stopping.Stopping:
+        """Whether it was to go on at an iteration, and which one was it so far."""
+        chosen, (curve, running) = self.chosen, (_up_to(until, made) for made in (self.curve, self._running))
+        if chosen["stop"] == "hidden":
+            of_folds = [curve[f"score_{k}"] for k in range(len(self.folds))]
+            return stopping.best_iteration(curve["iteration"], of_folds, chosen["patience"], SMOOTH)
+        if chosen["stop"] == "variance" and running["iteration"]:
+            start = WARM_UP * chosen["iterations"]
+            return stopping.first_valley(running["iteration"], running["variance"], chosen["patience"], start)
+        return stopping.Stopping(int(curve["iteration"][-1]), np.nan, True)
 
     def _iteration(self) -> int:
         """The iteration that would be taken now."""
@@ -188,6 +238,7 @@ def inpaint(
     hyperparameters: Mapping[str, Any],
     device: torch.device,
     truth: NDArray | None = None,
+    side: SideFile | None = None,
 ) -> Inpainted:
     """Train one network a fold, side by side, and score them on the pixels that they do not see.
 
@@ -202,6 +253,9 @@ def inpaint(
         Where to train.
     truth : array like the scan's image, optional
         The scan without holes and noise, where it is known.
+    side : SideFile, optional
+        Where the training's state is kept: it goes on from what an earlier start left there, to the same bytes on a
+        CPU.
 
     Returns
     -------
@@ -211,8 +265,10 @@ def inpaint(
     ------
     ScanError
         A fold leaves no pixel to train on, or there is less memory than a training takes.
+    SystemExit
+        The job was told to end (`scatterheal.resume.end_in_time`).
     """
-    training = Training(scan, hidden, hyperparameters, device, truth)
+    training = Training(scan, hidden, hyperparameters, device, truth, side=side)
     training.advance()
     return training.result()
 
@@ -229,7 +285,12 @@ class Refitted(NamedTuple):
 
 
 def refit(
-    scan: Exposure, hyperparameters: Mapping[str, Any], iterations: int, seeds: Sequence[int], device: torch.device
+    scan: Exposure,
+    hyperparameters: Mapping[str, Any],
+    iterations: int,
+    seeds: Sequence[int],
+    device: torch.device,
+    sides: Mapping[int, SideFile] | None = None,
 ) -> Refitted:
     """Train on all valid pixels, for as many iterations as the hidden pixels told, once with each seed.
 
@@ -239,21 +300,33 @@ def refit(
         As for `inpaint`.
     iterations : int
     seeds : sequence of int
+    sides : mapping, optional
+        Where the state of each seed's training is kept.
 
     Returns
     -------
     Refitted
+
+    Raises
+    ------
+    SystemExit
+        The job was told to end.
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
     memory.check(prepared.scene, chosen, device)
 
     def trained(seed: int) -> tuple[NDArray, NDArray, NDArray]:
-        train, asked = ENGINES[chosen["engine"]], {**chosen, "seed": seed}
-        paintings = {
-            painting.iteration: painting.cells
-            for painting in train(prepared.scene, asked, device, chosen["check_every"])
-        }
+        train, every = ENGINES[chosen["engine"]], chosen["check_every"]
+        side = sides[seed] if sides else None
+        before = side.read() if side else None
+        paintings = {done: cells.numpy() for done, cells in before["cells"].items()} if before else {}
+        state = before["training"] if before else None
+        for painting in train(prepared.scene, {**chosen, "seed": seed}, device, every, state):
+            if due(painting.iteration, every, chosen):
+                paintings[painting.iteration] = painting.cells
+            if side:
+                side.offer(partial(_refit_state, painting, paintings))
         members = [paintings[checked] for checked in _members(paintings, iterations)]
         image, spread = _model_and_spread(members, prepared, scan)
         return members[-1], _grey(image), spread.astype(np.float64) ** 2
@@ -263,6 +336,11 @@ def refit(
     model = painted(np.mean(cells, axis=0), prepared, scan)
     apart = pool(np.stack(images))[1] if len(images) > 1 else np.zeros_like(images[0])
     return Refitted(model, np.sqrt(np.mean(squares, axis=0)).astype(np.float32), apart)
+
+
+def _refit_state(painting: Painting, paintings: Mapping[int, NDArray[np.float32]]) -> State:
+    cells = {done: torch.from_numpy(painted) for done, painted in paintings.items()}
+    return {"training": painting.state(), "cells": cells}
 
 
 def check_by_thinning(
@@ -337,8 +415,11 @@ class _Fold:
             self.values, self.flags = scan.image[judged], scan.flags[judged]
             self.start = self.prepared.start[judged]
 
-    def train(self, device: torch.device, every: int) -> Iterator[Painting]:
-        return ENGINES[self.chosen["engine"]](self.prepared.scene, self.chosen, device, every)
+    def train(self, device: torch.device, every: int, state: State | None, seen: int) -> Iterator[Painting]:
+        """Train from the beginning or from a state, of which all paintings up to an iteration were seen."""
+        for painting in ENGINES[self.chosen["engine"]](self.prepared.scene, self.chosen, device, every, state):
+            if painting.iteration > seen or ENDING.is_set():
+                yield painting
 
     def score(self, cells: NDArray[np.float32]) -> float:
         """Mean deviance, or squared error, of the hidden pixels."""
@@ -348,15 +429,7 @@ class _Fold:
         return float(deviance(self.values, self.flags, np.exp(self.start + seen[:, 0])).mean())
 
 
-def _stop(
-    chosen: Mapping[str, Any], curve: Mapping[str, list[float]], running: Mapping[str, list[float]], folds: int
-) -> stopping.Stopping:
-    """Whether to go on, and which iteration is the one so far."""
-    last = curve["iteration"][-1]
-    if chosen["stop"] == "hidden":
-        of_folds = [curve[f"score_{k}"] for k in range(folds)]
-        return stopping.best_iteration(curve["iteration"], of_folds, chosen["patience"], SMOOTH)
-    if chosen["stop"] == "variance" and running["iteration"]:
-        start = WARM_UP * chosen["iterations"]
-        return stopping.first_valley(running["iteration"], running["variance"], chosen["patience"], start)
-    return stopping.Stopping(last, np.nan, True)
+def _up_to(until: float, made: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """The part of a curve that was made up to an iteration."""
+    count = sum(iteration <= until for iteration in made["iteration"])
+    return {name: values[:count] for name, values in made.items()}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +45,6 @@ def write(
     storage.write_json(folder / "run.json", {**hyperparameters, "taken": done.taken})
     metrics = {**done.metrics, "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()}}
     storage.write_json(folder / "metrics.json", metrics)
-
-
-def fingerprint(asked: Any, files: Sequence[Path]) -> str:
-    """What an outcome depends on, as a hash: plain values, and the content of files.
-
-    Examples
-    --------
-    >>> fingerprint({"lr": 0.01}, []) == fingerprint({"lr": 0.01}, []) != fingerprint({"lr": 0.02}, [])
-    True
-    """
-    known = hashlib.sha256(json.dumps(asked).encode())
-    for path in files:
-        with open(path, "rb") as file:
-            known.update(hashlib.file_digest(file, "sha256").digest())
-    return known.hexdigest()
 
 
 def aside(folder: Path) -> Path:

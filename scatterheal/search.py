@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scatterheal.exposure import Exposure
 from scatterheal.inpaint import Inpainted, Training
 from scatterheal.rank import rank
+from scatterheal.resume import SideFile
 from scatterheal.scene import taken, view_of
 from scatterheal.side_by_side import side_by_side
 
@@ -101,6 +102,7 @@ def trainings(
     runs: Mapping[str, Mapping[str, Any]],
     device: torch.device,
     truth: NDArray | None = None,
+    sides: Mapping[str, SideFile] | None = None,
 ) -> dict[str, Training]:
     """A training for each run; those on the same canvas share how it is read.
 
@@ -110,6 +112,8 @@ def trainings(
         As for `scatterheal.inpaint.inpaint`.
     runs : mapping
         The hyperparameters of each.
+    sides : mapping, optional
+        Where the state of each is kept.
     """
     views, made = {}, {}
     for run, hyperparameters in runs.items():
@@ -117,7 +121,7 @@ def trainings(
         canvas = tuple(chosen[key] for key in ("domain", "max_side", "radius_step", "angles"))
         if canvas not in views:
             views[canvas] = view_of(scan, chosen)
-        made[run] = Training(scan, hidden, hyperparameters, device, truth, views[canvas])
+        made[run] = Training(scan, hidden, hyperparameters, device, truth, views[canvas], sides[run] if sides else None)
     return made
 
 
@@ -149,7 +153,7 @@ def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[s
     for number, rung in enumerate(plan, start=1):
         log.info("rung %d of %d: %d runs to iteration %d", number, len(plan), len(runs), rung.until)
         side_by_side(methodcaller("advance", rung.until), runs.values(), device)
-        standings = {run: training.standing() for run, training in runs.items()}
+        standings = {run: training.standing(rung.until) for run, training in runs.items()}
         ranking = rank({run: training.chosen for run, training in runs.items()}, standings)
         log.info("rung %d of %d: best is %s, score %.6f", number, len(plan), ranking.run[0], ranking.score[0])
         stay = plan[number].runs if number < len(plan) else 0

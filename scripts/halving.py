@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from scatterheal import exposure, fit, logs, outcome, pictures, search, storage
+from scatterheal import exposure, fit, logs, outcome, pictures, resume, search, storage
 
+resume.end_in_time()
 runs = snakemake.params.runs
 folders = {run: Path(file).parent for run, file in zip(runs, snakemake.output.run, strict=True)}
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -19,7 +20,12 @@ hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
-for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth), device):
+of = resume.fingerprint([runs, snakemake.params.code], [Path(file) for file in snakemake.input])
+sides = {run: resume.side_file(folder, of, device) for run, folder in folders.items()}
+for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth, sides), device):
     how = "let go" if done.metrics["pruned"] else "ended"
     log.info("%s %s after %d iterations, score %.6f", run, how, done.metrics["trained"], done.metrics["score"])
     outcome.write(folders[run], done, runs[run], scan, look)
+# All of them, at last: a start that is interrupted before makes those again that it had let go.
+for side in sides.values():
+    side.remove()

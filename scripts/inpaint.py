@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from scatterheal import exposure, fit, logs, outcome, pictures, storage
+from scatterheal import exposure, fit, logs, outcome, pictures, resume, storage
 from scatterheal.inpaint import inpaint
 from scatterheal.side_by_side import side_by_side
 
+resume.end_in_time()
 runs = snakemake.params.runs
 # Each run has its own log, which begins anew there; until then the first one takes what goes wrong.
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -23,14 +24,16 @@ def train(run: str, folder: Path, file: str) -> bool:
     """Whether a run's outcome lies aside: trained now, or by an earlier job, which did not get to its end."""
     log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
     log.info(fit.describe_device(device))
-    of = outcome.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
+    of = resume.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
     if outcome.is_kept(folder, of):
         log.info("trained by an earlier job, which did not get to its end")
         return True
+    side = resume.side_file(folder, of, device)
     try:
-        done = inpaint(scan, hidden, runs[run], device, truth)
+        done = inpaint(scan, hidden, runs[run], device, truth, side)
         log.info("score of the hidden pixels: %.6f", done.metrics["score"])
         outcome.keep(folder, of, done, runs[run], scan, look)
+        side.remove()
     except Exception as error:
         # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.
         sys.excepthook(type(error), error, error.__traceback__)

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scatterheal import baselines, exposure, fit, logs, storage
+from scatterheal import baselines, exposure, fit, logs, resume, storage
 from scatterheal.inpaint import check_by_thinning, refit
 from scatterheal.rank import chosen
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 fit.use_threads(snakemake.threads)
 
+resume.end_in_time()
 ranking = pd.read_csv(snakemake.input.ranking)
 best = chosen(ranking, snakemake.params.heal_with)
 hyperparameters = snakemake.params.runs[best]
@@ -22,7 +23,7 @@ if first.method != "dip":
 if ranking.collapsed[0]:
     log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
 
-thinned = None
+thinned, sides = None, {}
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 if hyperparameters["method"] == "dip":
     device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
@@ -30,7 +31,11 @@ if hyperparameters["method"] == "dip":
     iterations = int(ranking.iterations[ranking.run == best].item())
     first_seed = hyperparameters["seed"] + snakemake.params.folds
     seeds = range(first_seed, first_seed + snakemake.params.refits)
-    model, *spreads = refit(scan, hyperparameters, iterations, seeds, device)
+    asked = [hyperparameters, iterations, snakemake.params.code]
+    of = resume.fingerprint(asked, [Path(file) for file in snakemake.input if not file.endswith(".csv")])
+    folder = Path(snakemake.output.model).parent
+    sides = {seed: resume.side_file(folder / f"refit-{seed}", of, device) for seed in seeds}
+    model, *spreads = refit(scan, hyperparameters, iterations, seeds, device, sides)
     if snakemake.params.thinning:
         thinned = check_by_thinning(scan, hyperparameters, iterations, device)
         log.info("halves of the counts, deviance over floor: %s", thinned or "the scan has no whole counts")
@@ -41,3 +46,5 @@ else:
 storage.write_tiff(Path(snakemake.output.model), model.astype(np.float32))
 storage.write_pages(Path(snakemake.output.spread), np.stack(spreads))
 storage.write_json(Path(snakemake.output.chosen), {"run": best, "best": str(first.run), "thinned": thinned})
+for side in sides.values():
+    side.remove()

@@ -4,14 +4,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import fabio
 import h5py
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import yaml
 from PIL import Image
@@ -485,6 +488,46 @@ def test_a_failed_run_loses_no_other_of_its_job(finished, project):
     for name in ("models.tif", "metrics.json", "snapshots/000004.png"):
         path = runs / NETWORKS[0] / name
         assert path.read_bytes() == (finished / path.relative_to(project)).read_bytes()
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(project):
+    edit(project / "scatterheal" / "resume.py", "EVERY = 60", "EVERY = 0")
+    configure(project, fit={**CONFIG["fit"], "iterations": 300, "snapshot_every": 100, "check_every": 10})
+    run = project / "results" / "demo_waxs" / "runs" / NETWORKS[0]
+    target, state = str((run / "metrics.json").relative_to(project)), run.with_name(f".{run.name}.state")
+    snakemake(project, target)
+    whole = {path.name: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert len(whole) > len(PER_RUN) and not state.exists()
+    shutil.rmtree(run)
+    random = np.random.default_rng(0)
+    for kill in ("the job", "all", "the job, which is told", "all"):
+        before = state.stat().st_mtime if state.exists() else 0
+        started = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", "2", target],
+            **{"cwd": project, "env": {**os.environ, "PYTHONPATH": str(project)}, "start_new_session": True},
+            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL},
+        )
+        while not state.exists() or state.stat().st_mtime == before:
+            assert started.poll() is None
+            time.sleep(0.02)
+        time.sleep(random.uniform(0, 0.5))
+        if kill == "all":
+            os.killpg(started.pid, signal.SIGKILL)
+        else:
+            (job,) = (
+                process
+                for process in psutil.Process(started.pid).children(recursive=True)
+                if process.cmdline()[-1].endswith(".inpaint.py")
+            )
+            job.send_signal(signal.SIGTERM if "told" in kill else signal.SIGKILL)
+        assert started.wait() != 0
+        assert state.exists() and not (run / "metrics.json").exists()
+        snakemake(project, "--unlock")
+    snakemake(project, target)
+    assert "goes on from the state in" in (project / "results/logs/inpaint/demo_waxs" / f"{run.name}.log").read_text()
+    again = {path.name: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert [name for name in whole if again[name] != whole[name] and name != ".snakemake_timestamp"] == []
+    assert not state.exists()
 
 
 def test_a_search_by_halving_is_one_job_a_scan_and_says_what_it_let_go(project):

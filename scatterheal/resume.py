@@ -1,0 +1,110 @@
+"""A training that was interrupted goes on from its last state, which lies in a file beside its outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import pickle
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scatterheal import storage
+from scatterheal.fit import ENDING, State
+
+log = logging.getLogger(__name__)
+
+# Seconds from one kept state to the next: what a kill loses, besides what lies between two checks.
+EVERY = 60
+# What a process that SIGTERM ends leaves with.
+TERMINATED = 128 + signal.SIGTERM
+
+
+def fingerprint(asked: Any, files: Sequence[Path]) -> str:
+    """What a result depends on, as a hash: plain values, and the content of files.
+
+    Examples
+    --------
+    >>> fingerprint({"lr": 0.01}, []) == fingerprint({"lr": 0.01}, []) != fingerprint({"lr": 0.02}, [])
+    True
+    """
+    known = hashlib.sha256(json.dumps(asked).encode())
+    for path in files:
+        with open(path, "rb") as file:
+            known.update(hashlib.file_digest(file, "sha256").digest())
+    return known.hexdigest()
+
+
+class SideFile:
+    """Where the state of one training is kept.
+
+    Parameters
+    ----------
+    path : Path
+    of : str
+        Fingerprint of all that the training's result depends on: the state of anything else is not taken for its own.
+    """
+
+    def __init__(self, path: Path, of: str) -> None:
+        self.path, self.of = path, of
+        self._kept = time.monotonic()
+
+    def read(self) -> State | None:
+        """The state that was kept, or None: there is none that this training can go on from, and the log says so."""
+        if not self.path.is_file():
+            return None
+        try:
+            kept = torch.load(self.path, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            log.warning("%s cannot be read (%s): the training begins anew", self.path, error)
+            return None
+        if kept["of"] != self.of:
+            log.info(
+                "%s is the state of a training with other input, settings or code: this one begins anew", self.path
+            )
+            return None
+        log.info("goes on from the state in %s", self.path)
+        return kept["state"]
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """Keep a state where the last one is old or the job is to end; then end it.
+
+        Raises
+        ------
+        SystemExit
+            The job is to end.
+        """
+        if ENDING.is_set() or time.monotonic() - self._kept >= EVERY:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with storage.replacing(self.path) as part:
+                torch.save({"of": self.of, "state": state()}, part)
+            self._kept = time.monotonic()
+        if ENDING.is_set():
+            log.warning("told to end: the state is kept, and the next start goes on from it")
+            raise SystemExit(TERMINATED)
+
+    def remove(self) -> None:
+        """Forget the state of a training whose outcome is complete."""
+        self.path.unlink(missing_ok=True)
+
+
+def side_file(folder: Path, of: str, device: torch.device) -> SideFile:
+    """Where the state of a run's training is kept: of this fingerprint, and to be gone on with on such a device alone.
+
+    Examples
+    --------
+    >>> side_file(Path("runs/lr-0.01"), "3a7", torch.device("cpu")).path.as_posix()
+    'runs/.lr-0.01.state'
+    """
+    return SideFile(folder.with_name(f".{folder.name}.state"), f"{of}, {device.type}, {torch.__version__}")
+
+
+def end_in_time() -> None:
+    """From now on SIGTERM and Ctrl-C let every training keep its state before the process ends."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ENDING.set())

@@ -1,0 +1,139 @@
+"""A training that is interrupted, at whatever moment, comes to the bytes that it would have come to."""
+
+import itertools
+import logging
+
+import numpy as np
+import pytest
+import torch
+from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
+from test_search import same
+
+from scatterheal import fast, fit, resume
+from scatterheal.fit import ENDING
+from scatterheal.inpaint import inpaint, refit
+from scatterheal.resume import TERMINATED, SideFile
+from scatterheal.search import halving, trainings
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Make the job be told to end during each of these iterations, counted over all trainings and starts."""
+
+    def during(iterations):
+        counts, announced = itertools.count(1), fit.announced
+
+        def told(*arguments):
+            for iteration in announced(*arguments):
+                if next(counts) in iterations:
+                    ENDING.set()
+                yield iteration
+
+        monkeypatch.setattr(fit, "announced", told)
+        monkeypatch.setattr(fast, "announced", told)
+
+    yield during
+    ENDING.clear()
+
+
+def started_until_done(start):
+    """The result, and how often it took another start."""
+    for starts in itertools.count():
+        ENDING.clear()
+        try:
+            return start(), starts
+        except SystemExit as end:
+            if end.code != TERMINATED:
+                raise
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"engine": "reference"},
+        {"domain": "cartesian", "loss": "mse", "input": None, "average": 0, "param_noise": True},
+        {"stop": "hidden", "patience": 4},
+        {"loss": "mse", "stop": "variance", "patience": 4, "average": 0, "lr": 0.01},
+    ],
+)
+def test_a_run_that_is_told_to_end(changed, interrupted, tmp_path):
+    chosen = hyperparameters(**{"iterations": 15, "check_every": 4, "snapshot_every": 4, **changed})
+    whole, side = inpaint(SCAN, HIDDEN, chosen, CPU), SideFile(tmp_path / "state", "this")
+    # At a check and between two, in either fold, twice in a row.
+    interrupted({3, 4, 9, 17, 20, 25})
+    done, starts = started_until_done(lambda: inpaint(SCAN, HIDDEN, chosen, CPU, side=side))
+    # Some end by themselves before the last of these.
+    assert starts >= 2
+    same(done, whole)
+
+
+def test_a_run_that_is_killed(monkeypatch, tmp_path):
+    """Nobody tells it: the state is that of the last check before."""
+    chosen = hyperparameters(iterations=15, check_every=4, snapshot_every=4)
+    whole, side = inpaint(SCAN, HIDDEN, chosen, CPU), SideFile(tmp_path / "state", "this")
+    counts, announced, made = itertools.count(1), fit.announced, []
+
+    def killed(*arguments):
+        for iteration in announced(*arguments):
+            made.append(iteration)
+            if next(counts) == 21:
+                raise KeyboardInterrupt
+            yield iteration
+
+    monkeypatch.setattr(fast, "announced", killed)
+    monkeypatch.setattr(resume, "EVERY", 0)
+    with pytest.raises(KeyboardInterrupt):
+        inpaint(SCAN, HIDDEN, chosen, CPU, side=side)
+    before = len(made)
+    same(inpaint(SCAN, HIDDEN, chosen, CPU, side=side), whole)
+    assert made[before] == 9 and len(made) == before + 2 * (15 - 8)
+    # Nor does one that had ended train any further.
+    same(inpaint(SCAN, HIDDEN, chosen, CPU, side=side), whole)
+    assert len(made) == before + 2 * (15 - 8)
+
+
+def test_a_refit(interrupted, tmp_path):
+    chosen, seeds = hyperparameters(check_every=4, snapshot_every=4), (3, 4)
+    whole = refit(SCAN, chosen, 11, seeds, CPU)
+    sides = {seed: SideFile(tmp_path / str(seed), "this") for seed in seeds}
+    interrupted({2, 8, 14, 19})
+    done, starts = started_until_done(lambda: refit(SCAN, chosen, 11, seeds, CPU, sides))
+    assert starts == 4
+    for one, other in zip(whole, done, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_search(interrupted, tmp_path):
+    asked = {
+        f"lr-{lr}": {"method": "dip", **hyperparameters(iterations=16, lr=lr, stop="hidden", patience=8)}
+        for lr in (0.3, 0.1, 0.02, 0.01, 0.002)
+    }
+    whole = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))
+    assert len({done.metrics["trained"] for done in whole.values()}) > 1
+    sides = {run: SideFile(tmp_path / run, "this") for run in asked}
+    interrupted({3, 7, 12, 22, 40, 41, 55})
+    done, starts = started_until_done(lambda: dict(halving(trainings(SCAN, HIDDEN, asked, CPU, sides=sides), CPU)))
+    assert starts >= 5
+    assert done.keys() == whole.keys()
+    for run in asked:
+        same(done[run], whole[run])
+
+
+def test_the_state_of_another_training_or_half_a_file_is_not_taken_and_the_log_says_so(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "state"
+    assert SideFile(path, "this").read() is None and not caplog.messages
+    ENDING.set()
+    try:
+        with pytest.raises(SystemExit):
+            SideFile(path, "that").offer(lambda: {"weights": torch.ones(3), "seen": 4})
+    finally:
+        ENDING.clear()
+    assert [file.name for file in tmp_path.iterdir()] == ["state"]
+    np.testing.assert_equal(SideFile(path, "that").read()["weights"].numpy(), np.ones(3))
+    assert SideFile(path, "this").read() is None
+    assert "is the state of a training with other input, settings or code" in caplog.messages[-1]
+    path.write_bytes(path.read_bytes()[:-100])
+    assert SideFile(path, "that").read() is None
+    assert "cannot be read" in caplog.messages[-1]
