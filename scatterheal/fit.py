@@ -202,7 +202,7 @@ def fit(
         optimiser.load_state_dict(state["optimiser"])
         random.set_state(state["random"])
         losses.copy_(state["losses"])
-        average, painted = state["average"], state["latest"]
+        average, painted = (None if part is None else part.to(device) for part in (state["average"], state["latest"]))
 
     def handed_over() -> Painting:
         cells = _still_painting(paint, still) if average is None or not chosen["average"] else average.cpu().numpy()

@@ -18,7 +18,7 @@ from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
 from scatterheal.fit import ENDING, Painting, State, due
 from scatterheal.judge import judge
-from scatterheal.resume import SideFile
+from scatterheal.resume import SideFile, keep_or_end
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
 from scatterheal.side_by_side import side_by_side
@@ -103,7 +103,7 @@ class Training:
         self._variance = stopping.MovingVariance()
         if before and before["average"] is not None:
             self._variance.average, self._variance.variance = before["average"].numpy(), before["variance"]
-        self.stop = self._stop_at() if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
+        self.stop = self._stop_at(self.trained) if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
         self._states: list[Callable[[], State]] = []
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
         states = before["folds"] if before else [None] * len(self.folds)
@@ -127,8 +127,8 @@ class Training:
             # What is handed over because the job is to end is no check.
             if not ENDING.is_set():
                 self._look_at(paintings)
-            if self.side:
-                self.side.offer(self._state)
+            # Who is not to go on now may wait for long, while others train.
+            keep_or_end(self.side, self._state, now=self.trained >= until)
         if self.ended:
             # Its networks need no memory any more.
             self._paintings, self._states = iter(()), []
@@ -325,8 +325,7 @@ def refit(
         for painting in train(prepared.scene, {**chosen, "seed": seed}, device, every, state):
             if due(painting.iteration, every, chosen):
                 paintings[painting.iteration] = painting.cells
-            if side:
-                side.offer(partial(_refit_state, painting, paintings))
+            keep_or_end(side, partial(_refit_state, painting, paintings))
         members = [paintings[checked] for checked in _members(paintings, iterations)]
         image, spread = _model_and_spread(members, prepared, scan)
         return members[-1], _grey(image), spread.astype(np.float64) ** 2

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import pickle
 import signal
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -19,8 +22,9 @@ from scatterheal.fit import ENDING, State
 
 log = logging.getLogger(__name__)
 
-# Seconds from one kept state to the next: what a kill loses, besides what lies between two checks.
-EVERY = 60
+# Seconds from one kept state to the next, or more, so that keeping takes no larger share of the time: what a kill
+# loses, besides what lies between two checks.
+EVERY, SHARE = 60, 0.05
 # What a process that SIGTERM ends leaves with.
 TERMINATED = 128 + signal.SIGTERM
 
@@ -52,15 +56,18 @@ class SideFile:
 
     def __init__(self, path: Path, of: str) -> None:
         self.path, self.of = path, of
-        self._kept = time.monotonic()
+        self._kept, self._took = time.monotonic(), 0.0
 
     def read(self) -> State | None:
         """The state that was kept, or None: there is none that this training can go on from, and the log says so."""
         if not self.path.is_file():
             return None
         try:
-            kept = torch.load(self.path, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            with zipfile.ZipFile(self.path) as parts:
+                if damaged := parts.testzip():
+                    raise zipfile.BadZipFile(f"{damaged} is damaged")
+            kept = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
             log.warning("%s cannot be read (%s): the training begins anew", self.path, error)
             return None
         if kept["of"] != self.of:
@@ -71,26 +78,41 @@ class SideFile:
         log.info("goes on from the state in %s", self.path)
         return kept["state"]
 
-    def offer(self, state: Callable[[], State]) -> None:
-        """Keep a state where the last one is old or the job is to end; then end it.
-
-        Raises
-        ------
-        SystemExit
-            The job is to end.
-        """
-        if ENDING.is_set() or time.monotonic() - self._kept >= EVERY:
+    def offer(self, state: Callable[[], State], now: bool = False) -> None:
+        """Keep a state where the last one is old, or now; a training that cannot keep it, on a full disk, goes on."""
+        start = time.monotonic()
+        if not now and start - self._kept < max(EVERY, self._took / SHARE):
+            return
+        try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with storage.replacing(self.path) as part:
                 torch.save({"of": self.of, "state": state()}, part)
-            self._kept = time.monotonic()
-        if ENDING.is_set():
-            log.warning("told to end: the state is kept, and the next start goes on from it")
-            raise SystemExit(TERMINATED)
+                with open(part, "rb") as written:
+                    os.fsync(written.fileno())
+        except (OSError, RuntimeError) as error:
+            log.warning("the state could not be kept in %s: %s", self.path, error)
+        self._kept = time.monotonic()
+        self._took = self._kept - start
 
     def remove(self) -> None:
         """Forget the state of a training whose outcome is complete."""
-        self.path.unlink(missing_ok=True)
+        for path in (self.path, storage.part_of(self.path)):
+            path.unlink(missing_ok=True)
+
+
+def keep_or_end(side: SideFile | None, state: Callable[[], State], now: bool = False) -> None:
+    """Keep a training's state now and then, or now, where it has a file for it; and end the job that is told to.
+
+    Raises
+    ------
+    SystemExit
+        The job is to end; the state is kept.
+    """
+    if side:
+        side.offer(state, now or ENDING.is_set())
+    if ENDING.is_set():
+        log.warning("told to end; the next start goes on from the state that was kept")
+        raise SystemExit(TERMINATED)
 
 
 def side_file(folder: Path, of: str, device: torch.device) -> SideFile:
@@ -105,6 +127,11 @@ def side_file(folder: Path, of: str, device: torch.device) -> SideFile:
 
 
 def end_in_time() -> None:
-    """From now on SIGTERM and Ctrl-C let every training keep its state before the process ends."""
+    """From now on SIGTERM and Ctrl-C let trainings keep their state before the process ends; a second one ends it."""
+
+    def told(number: int, _: FrameType | None) -> None:
+        ENDING.set()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ENDING.set())
+        signal.signal(number, told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
@@ -38,7 +38,7 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
     Raises
     ------
     Exception
-        The first one that an item's work raised; on a GPU the others' work goes on until the process ends.
+        The first one that an item's work raised; on a GPU after the others' work is done.
 
     Examples
     --------
@@ -70,4 +70,5 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], device: to
         results.append(Future())
         # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
         Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True).start()
+    wait(results)
     return [result.result() for result in results]

@@ -20,12 +20,23 @@ if TYPE_CHECKING:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that takes its place only when all of it is written."""
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    part = part_of(path)
     try:
         yield part
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """The temporary name.
+
+    Examples
+    --------
+    >>> part_of(Path("scan/healed.tif")).as_posix()
+    'scan/.healed.part.tif'
+    """
+    return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 def as_json(value: Any) -> str:

@@ -25,14 +25,14 @@ def train(run: str, folder: Path, file: str) -> bool:
     log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
     log.info(fit.describe_device(device))
     of = resume.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
-    if outcome.is_kept(folder, of):
-        log.info("trained by an earlier job, which did not get to its end")
-        return True
     side = resume.side_file(folder, of, device)
     try:
-        done = inpaint(scan, hidden, runs[run], device, truth, side)
-        log.info("score of the hidden pixels: %.6f", done.metrics["score"])
-        outcome.keep(folder, of, done, runs[run], scan, look)
+        if outcome.is_kept(folder, of):
+            log.info("trained by an earlier job, which did not get to its end")
+        else:
+            done = inpaint(scan, hidden, runs[run], device, truth, side)
+            log.info("score of the hidden pixels: %.6f", done.metrics["score"])
+            outcome.keep(folder, of, done, runs[run], scan, look)
         side.remove()
     except Exception as error:
         # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.

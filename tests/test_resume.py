@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,8 +21,10 @@ from scatterheal.search import halving, trainings
 def interrupted(monkeypatch):
     """Make the job be told to end during each of these iterations, counted over all trainings and starts."""
 
+    announced = fit.announced
+
     def during(iterations):
-        counts, announced = itertools.count(1), fit.announced
+        counts = itertools.count(1)
 
         def told(*arguments):
             for iteration in announced(*arguments):
@@ -47,25 +50,27 @@ def started_until_done(start):
                 raise
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {},
-        {"engine": "reference"},
-        {"domain": "cartesian", "loss": "mse", "input": None, "average": 0, "param_noise": True},
-        {"stop": "hidden", "patience": 4},
-        {"loss": "mse", "stop": "variance", "patience": 4, "average": 0, "lr": 0.01},
-    ],
-)
-def test_a_run_that_is_told_to_end(changed, interrupted, tmp_path):
+CHANGED = [
+    {},
+    {"engine": "reference"},
+    {"domain": "cartesian", "loss": "mse", "input": None, "average": 0, "param_noise": True},
+    {"stop": "hidden", "patience": 4},
+    {"loss": "mse", "stop": "variance", "patience": 3, "average": 0, "lr": 0.01},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGED)
+def test_a_run_that_is_told_to_end_whenever_that_is(changed, interrupted, tmp_path):
     chosen = hyperparameters(**{"iterations": 15, "check_every": 4, "snapshot_every": 4, **changed})
-    whole, side = inpaint(SCAN, HIDDEN, chosen, CPU), SideFile(tmp_path / "state", "this")
-    # At a check and between two, in either fold, twice in a row.
-    interrupted({3, 4, 9, 17, 20, 25})
-    done, starts = started_until_done(lambda: inpaint(SCAN, HIDDEN, chosen, CPU, side=side))
-    # Some end by themselves before the last of these.
-    assert starts >= 2
-    same(done, whole)
+    whole = inpaint(SCAN, HIDDEN, chosen, CPU)
+    moments = 2 * whole.curve["iteration"][-1]
+    for first in range(1, moments, 2):
+        # In either fold, and soon again.
+        side = SideFile(tmp_path / f"{first}", "this")
+        interrupted({first, first + 3})
+        done, starts = started_until_done(partial(inpaint, SCAN, HIDDEN, chosen, CPU, side=side))
+        assert starts >= 1
+        same(done, whole)
 
 
 def test_a_run_that_is_killed(monkeypatch, tmp_path):
@@ -83,6 +88,7 @@ def test_a_run_that_is_killed(monkeypatch, tmp_path):
 
     monkeypatch.setattr(fast, "announced", killed)
     monkeypatch.setattr(resume, "EVERY", 0)
+    monkeypatch.setattr(resume, "SHARE", np.inf)
     with pytest.raises(KeyboardInterrupt):
         inpaint(SCAN, HIDDEN, chosen, CPU, side=side)
     before = len(made)
@@ -116,6 +122,8 @@ def test_a_search(interrupted, tmp_path):
     done, starts = started_until_done(lambda: dict(halving(trainings(SCAN, HIDDEN, asked, CPU, sides=sides), CPU)))
     assert starts >= 5
     assert done.keys() == whole.keys()
+    # What waits for the others is kept too.
+    assert all(side.path.exists() for side in sides.values())
     for run in asked:
         same(done[run], whole[run])
 
@@ -124,16 +132,31 @@ def test_the_state_of_another_training_or_half_a_file_is_not_taken_and_the_log_s
     caplog.set_level(logging.INFO)
     path = tmp_path / "state"
     assert SideFile(path, "this").read() is None and not caplog.messages
-    ENDING.set()
-    try:
-        with pytest.raises(SystemExit):
-            SideFile(path, "that").offer(lambda: {"weights": torch.ones(3), "seen": 4})
-    finally:
-        ENDING.clear()
+    SideFile(path, "that").offer(lambda: {"weights": torch.ones(3), "seen": 4})
+    assert not path.exists()
+    SideFile(path, "that").offer(lambda: {"weights": torch.ones(3), "seen": 4}, now=True)
     assert [file.name for file in tmp_path.iterdir()] == ["state"]
     np.testing.assert_equal(SideFile(path, "that").read()["weights"].numpy(), np.ones(3))
     assert SideFile(path, "this").read() is None
     assert "is the state of a training with other input, settings or code" in caplog.messages[-1]
-    path.write_bytes(path.read_bytes()[:-100])
-    assert SideFile(path, "that").read() is None
-    assert "cannot be read" in caplog.messages[-1]
+    whole = path.read_bytes()
+    at = whole.index(np.ones(3, np.float32).tobytes())
+    for damaged in (whole[:-100], whole[:at] + bytes(12) + whole[at + 12 :], b""):
+        path.write_bytes(damaged)
+        assert SideFile(path, "that").read() is None
+        assert "cannot be read" in caplog.messages[-1]
+
+
+def test_a_disk_that_is_full_ends_no_training(tmp_path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(resume, "EVERY", 0)
+    monkeypatch.setattr(resume, "SHARE", np.inf)
+    chosen = hyperparameters()
+    same(
+        inpaint(SCAN, HIDDEN, chosen, CPU, side=SideFile(tmp_path / "state", "this")),
+        inpaint(SCAN, HIDDEN, chosen, CPU),
+    )
+    assert "No space left on device" in caplog.text and not list(tmp_path.iterdir())

@@ -491,7 +491,7 @@ def test_a_failed_run_loses_no_other_of_its_job(finished, project):
 
 
 def test_a_killed_training_goes_on_to_the_same_bytes(project):
-    edit(project / "scatterheal" / "resume.py", "EVERY = 60", "EVERY = 0")
+    edit(project / "scatterheal" / "resume.py", "EVERY, SHARE = 60, 0.05", "EVERY, SHARE = 0, 1e9")
     configure(project, fit={**CONFIG["fit"], "iterations": 300, "snapshot_every": 100, "check_every": 10})
     run = project / "results" / "demo_waxs" / "runs" / NETWORKS[0]
     target, state = str((run / "metrics.json").relative_to(project)), run.with_name(f".{run.name}.state")
