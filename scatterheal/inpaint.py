@@ -92,23 +92,25 @@ class Training:
         ]
         memory.check(self.folds[0].prepared.scene, self.chosen, device)
         self.side, before = side, side.read() if side else None
-        noted = before or {"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in self.folds]}
+        noted = before or {
+            **{"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in self.folds]},
+            **{"running": {"iteration": [], "variance": []}, "folds": [None] * len(self.folds)},
+        }
         self._seen: int = noted["seen"]
         self.curve: dict[str, list[float]] = noted["curve"]
         self._losses: list[list[float]] = noted["losses"]
         self.cells: dict[int, list[NDArray[np.float32]]] = {
             checked: [np.asarray(cells) for cells in of_folds] for checked, of_folds in noted["cells"].items()
         }
-        self._running: dict[str, list[float]] = noted.get("running", {"iteration": [], "variance": []})
+        self._running: dict[str, list[float]] = noted["running"]
         self._variance = stopping.MovingVariance()
         if before and before["average"] is not None:
             self._variance.average, self._variance.variance = before["average"].numpy(), before["variance"]
         self.stop = self._stop_at(self.trained) if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
         self._states: list[Callable[[], State]] = []
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
-        states = before["folds"] if before else [None] * len(self.folds)
-        trainings = (fold.train(device, every, of, self._seen) for fold, of in zip(self.folds, states, strict=True))
-        self._paintings = zip(*trainings, strict=True)
+        of_folds = zip(self.folds, noted["folds"], strict=True)
+        self._paintings = zip(*(fold.train(device, every, state, self._seen) for fold, state in of_folds), strict=True)
 
     @property
     def trained(self) -> int:
