@@ -22,8 +22,8 @@ from pyFAI.detectors import detector_factory
 from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, GAP
 from scatterheal.config import ROOT, read_scan
 from scatterheal.deviance import Censoring, censoring
+from scatterheal.devices import use_threads
 from scatterheal.exposure import centre_of
-from scatterheal.fit import use_threads
 from scatterheal.judge import judge
 from scatterheal.prepare import prepare
 

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scatterheal import holdout, pictures, scale, storage
 from scatterheal.bits import USER
 from scatterheal.config import ROOT, read_config, spelled
+from scatterheal.devices import choose_device, describe_device, use_threads
 from scatterheal.exposure import Exposure
-from scatterheal.fit import choose_device, describe_device, use_threads
 from scatterheal.inpaint import inpaint
 
 SCANS = ROOT.parent / "shared" / "scans"

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from scatterheal import holdout, scale, search, simulate, storage
 from scatterheal.config import ROOT, read_config, read_scan, runs_of
+from scatterheal.devices import choose_device, describe_device, use_threads
 from scatterheal.exposure import Exposure, centre_of
-from scatterheal.fit import choose_device, describe_device, use_threads
 from scatterheal.inpaint import Inpainted, Training
 from scatterheal.prepare import prepare
 from scatterheal.rank import rank

@@ -25,12 +25,13 @@ from pyFAI.detectors import detector_factory
 from scatterheal import baselines, holdout, scale, simulate, storage, uncertainty
 from scatterheal.bits import GAP, USER
 from scatterheal.config import ROOT, read_config, read_scan, runs_of
+from scatterheal.devices import choose_device, use_threads
 from scatterheal.exposure import Exposure, centre_of
-from scatterheal.fit import choose_device, use_threads
-from scatterheal.inpaint import inpaint, refit
+from scatterheal.inpaint import inpaint
 from scatterheal.judge import judge
 from scatterheal.prepare import prepare
 from scatterheal.rank import chosen, rank
+from scatterheal.refit import refit
 
 REAL = ("HDPE_85_low", "buf1_00000")
 # The two offsets (rows, columns) of the module grid that hides pixels of the real frames.

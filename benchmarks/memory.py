@@ -17,7 +17,8 @@ import torch
 
 from scatterheal.canvas import Canvas, cartesian, polar, view
 from scatterheal.config import Fit
-from scatterheal.fit import Scene, use_threads
+from scatterheal.devices import use_threads
+from scatterheal.fit import Scene
 from scatterheal.inpaint import ENGINES
 from scatterheal.memory import needed
 

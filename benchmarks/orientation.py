@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from scatterheal import profiles
 from scatterheal.config import read_config, runs_of
-from scatterheal.fit import use_threads
+from scatterheal.devices import use_threads
 
 SIMULATED, SETS = ("oriented_rings", "four_lobes"), 3
 METHODS = ("dip", "polar_smooth", "pyfai", "liu2017")

@@ -192,7 +192,7 @@ def arrival(course: list[tuple[int, float, float]], target: float) -> dict[str, 
 
 def device() -> torch.device:
     """Where to train."""
-    from scatterheal.fit import choose_device
+    from scatterheal.devices import choose_device
 
     return choose_device("auto")
 
@@ -206,7 +206,7 @@ BENCHMARKS = {
 
 def measured(name: str, engine: str, precision: str, threads: int) -> dict[str, float]:
     """One figure, in this process."""
-    from scatterheal.fit import use_threads
+    from scatterheal.devices import use_threads
 
     use_threads(threads)
     told = convolutions(precision) if engine == "convolutions" else BENCHMARKS[name][0](engine, precision)

@@ -324,6 +324,8 @@ class Config(Strict):
     runs_per_job: Annotated[int, Field(ge=1)] = 1
     """So many networks of the grid are trained in one job, on a CPU one after another, on a GPU side by side: fewer and
     longer jobs for a cluster. The results are the same, and changing it reruns nothing."""
+    gpu_slots: Annotated[int, Field(ge=1)] = 1
+    """So many jobs of this machine share each of its GPUs. Changing it reruns nothing."""
     folds: Annotated[int, Field(ge=1, le=16)] = 2
     """So many sets of hole-shaped hidden regions; every run is trained once without each of them, and scored on it."""
     refits: Annotated[int, Field(ge=1, le=16)] = 3

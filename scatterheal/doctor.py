@@ -268,7 +268,7 @@ def _gpus() -> str:
 
 def _device() -> torch.device:
     """The device that a run with `device: auto` trains on."""
-    from scatterheal.fit import choose_device
+    from scatterheal.devices import choose_device
 
     return choose_device("auto")
 

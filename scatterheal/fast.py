@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu_, linear
 from torch.optim.adam import adam
+from torch.utils.checkpoint import checkpoint
 
 from scatterheal.fit import ENDING, Painting, Scene, State, announced, begin, cells_of, due, shake
 from scatterheal.likelihood import LOSSES
@@ -36,6 +38,7 @@ def fit(
     device: torch.device,
     every: int,
     state: State | None = None,
+    sparing: bool = False,
 ) -> Iterator[Painting]:
     """Fit a network to the known pixels of a scan, as `scatterheal.fit.fit` does.
 
@@ -43,6 +46,8 @@ def fit(
     ----------
     scene, hyperparameters, device, every, state
         As there; but precision: bfloat16 holds only where the processor computes in it.
+    sparing : bool
+        Whether to keep less in memory and to compute it again, to the same bytes.
 
     Yields
     ------
@@ -72,7 +77,7 @@ def fit(
     means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
 
     def painted(fed: Tensor) -> Tensor:
-        return cells_of(paint(network, fed.to(dtype)).to(still.dtype), scene)
+        return cells_of(paint(network, fed.to(dtype), sparing).to(still.dtype), scene)
 
     # What a step leaves behind stays in one place, so that it can be recorded.
     done = torch.zeros((), dtype=torch.int64, device=device)
@@ -159,7 +164,7 @@ def computes_in_16_bits(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
-def paint(network: nn.Sequential, fed: Tensor) -> Tensor:
+def paint(network: nn.Sequential, fed: Tensor, sparing: bool = False) -> Tensor:
     """What the network of `scatterheal.network.build` says, to rounding, at less cost.
 
     Parameters
@@ -167,6 +172,12 @@ def paint(network: nn.Sequential, fed: Tensor) -> Tensor:
     network : nn.Sequential
     fed : tensor (1, inputs, height, width)
         Its type is that of the convolutions.
+    sparing : bool
+        Whether to keep for the way back only what goes from layer to layer, and to compute the rest again there.
+
+    References
+    ----------
+    T. Chen, B. Xu, C. Zhang, C. Guestrin, Training Deep Nets with Sublinear Memory Cost (2016), arXiv:1604.06174.
 
     Examples
     --------
@@ -176,17 +187,30 @@ def paint(network: nn.Sequential, fed: Tensor) -> Tensor:
     True
     """
     level, head = network
-    return _mixed(_through(level, fed), head.weight, head.bias.to(fed.dtype))
+    # No layer draws random numbers.
+    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+    return _mixed(_through(level, fed, again if sparing else _at_once), head.weight, head.bias.to(fed.dtype))
 
 
-def _through(level: nn.Module, x: Tensor) -> Tensor:
+def _at_once(layer: Callable[..., Tensor], *given: Any) -> Tensor:
+    return layer(*given)
+
+
+def _through(level: nn.Module, x: Tensor, computed: Callable[..., Tensor]) -> Tensor:
     """One level of the network, and those below it."""
     below = x
     for layer in level.down:
-        below = _layer(layer, below)
+        below = computed(_layer, layer, below)
     if not isinstance(level.below, nn.Identity):
-        below = _through(level.below, below)
-    norm, rising, *mixing = level.up
+        below = _through(level.below, below, computed)
+    x = computed(_risen, level, below, x)
+    mixing = level.up[2]
+    return computed(_layer, mixing, x) if isinstance(mixing, nn.Sequential) else x
+
+
+def _risen(level: nn.Module, below: Tensor, x: Tensor) -> Tensor:
+    """What the levels below say at twice the size, with the shortcut past them, through a convolution."""
+    norm, rising, _ = level.up
     padding, convolution, after, activation = rising
     kernel = convolution.weight.to(x.dtype)
     skip = kernel.shape[1] - below.shape[1]
@@ -195,8 +219,7 @@ def _through(level: nn.Module, x: Tensor) -> Tensor:
     if level.shortcut is not None:
         beside = _normed(_layer(level.shortcut, x), norm, slice(skip))
         risen = risen + conv2d(padding(beside), kernel[:, :skip])
-    x = leaky_relu_(_normed(risen, after), activation.negative_slope)
-    return _layer(mixing[0], x) if isinstance(mixing[0], nn.Sequential) else x
+    return leaky_relu_(_normed(risen, after), activation.negative_slope)
 
 
 def _layer(layer: nn.Sequential, x: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from scatterheal import network as networks
 from scatterheal.canvas import Canvas
-from scatterheal.errors import ScanError
 from scatterheal.likelihood import LOSSES, Measured
 
 log = logging.getLogger(__name__)
@@ -88,51 +87,6 @@ class Begun(NamedTuple):
     network: nn.Sequential
     random: torch.Generator
     """The source of all further noise."""
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device to train on.
-
-    Parameters
-    ----------
-    wanted : {"auto", "cpu", "cuda"}
-
-    Raises
-    ------
-    ScanError
-        cuda was asked for and there is none.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        build = "this torch is a CPU build" if torch.version.cuda is None else "torch sees no GPU"
-        raise ScanError(
-            f"fit.device: cuda was asked for, but {build}; install a CUDA build of torch or set device: auto"
-        )
-    if wanted == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    # Products of float32 in TF32, as convolutions have them there in any case.
-    torch.set_float32_matmul_precision("high")
-    return torch.device("cuda")
-
-
-def use_threads(count: int) -> None:
-    """Compute on so many threads, and take numbers below 1e-38 for zero in all of them.
-
-    A long training makes such numbers, and they slow it down. To be called before anything is computed: a thread that
-    exists already goes on as it was.
-
-    Parameters
-    ----------
-    count : int
-    """
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(count)
-
-
-def describe_device(device: torch.device) -> str:
-    """One line that says what the training runs on."""
-    if device.type == "cuda":
-        return f"device: cuda ({torch.cuda.get_device_name(device)}), torch {torch.__version__}"
-    return f"device: cpu ({torch.get_num_threads()} threads), torch {torch.__version__}"
 
 
 def fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 
 from scatterheal import fast, fit, memory, stopping
 from scatterheal.canvas import View
-from scatterheal.deviance import deviance, expected_deviance
+from scatterheal.deviance import deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
-from scatterheal.fit import ENDING, Painting, State, due
+from scatterheal.fit import ENDING, Painting, Scene, State
 from scatterheal.judge import judge
 from scatterheal.resume import SideFile, keep_or_end
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
-from scatterheal.side_by_side import side_by_side
-from scatterheal.thinning import thin
 from scatterheal.uncertainty import pool
 
 log = logging.getLogger(__name__)
@@ -35,6 +33,19 @@ SMOOTH = 3
 WARM_UP = 0.1
 # How far a painting still moved: between the checks nearest to these shares of the iterations that it is of.
 MEMBERS = (0.5, 0.625, 0.75, 0.875, 1.0)
+
+
+def train(
+    scene: Scene,
+    chosen: Mapping[str, Any],
+    device: torch.device,
+    every: int,
+    state: State | None,
+    sparing: bool,
+) -> Iterator[Painting]:
+    """Train by the engine that is asked for; sparing of memory, as the fast one alone can be."""
+    of_engine = {"sparing": True} if sparing and chosen["engine"] == "fast" else {}
+    return ENGINES[chosen["engine"]](scene, chosen, device, every, state, **of_engine)
 
 
 class Inpainted(NamedTuple):
@@ -91,26 +102,27 @@ class Training:
             for of_fold, seed in zip(hidden, seeds, strict=True)
         ]
         memory.check(self.folds[0].prepared.scene, self.chosen, device)
-        self.side, before = side, side.read() if side else None
-        noted = before or {
-            **{"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in self.folds]},
-            **{"running": {"iteration": [], "variance": []}, "folds": [None] * len(self.folds)},
-        }
+        self._sparing = memory.check(self.folds[0].prepared.scene, self.chosen, device)
+        self._device, self.side = device, side
+        self._take_up(side.read() if side else None)
+
+    def _take_up(self, state: State | None) -> None:
+        """Be where a state says, or where nothing is trained yet."""
+        self._before, count = state, len(self.folds)
+        noted = state or {"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in range(count)]}
+        running = noted.get("running", {"iteration": [], "variance": []})
         self._seen: int = noted["seen"]
-        self.curve: dict[str, list[float]] = noted["curve"]
-        self._losses: list[list[float]] = noted["losses"]
+        # The lists are made longer here, and are to stay what they are in the state.
+        self.curve: dict[str, list[float]] = {name: list(values) for name, values in noted["curve"].items()}
+        self._losses: list[list[float]] = [list(of_fold) for of_fold in noted["losses"]]
+        self._running: dict[str, list[float]] = {name: list(values) for name, values in running.items()}
         self.cells: dict[int, list[NDArray[np.float32]]] = {
             checked: [np.asarray(cells) for cells in of_folds] for checked, of_folds in noted["cells"].items()
         }
-        self._running: dict[str, list[float]] = noted["running"]
         self._variance = stopping.MovingVariance()
-        if before and before["average"] is not None:
-            self._variance.average, self._variance.variance = before["average"].numpy(), before["variance"]
+        if noted.get("average") is not None:
+            self._variance.average, self._variance.variance = noted["average"].numpy(), noted["variance"]
         self.stop = self._stop_at(self.trained) if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
-        self._states: list[Callable[[], State]] = []
-        every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
-        of_folds = zip(self.folds, noted["folds"], strict=True)
-        self._paintings = zip(*(fold.train(device, every, state, self._seen) for fold, state in of_folds), strict=True)
 
     @property
     def trained(self) -> int:
@@ -123,17 +135,38 @@ class Training:
         return not self.stop.falling or self.trained == self.chosen["iterations"]
 
     def advance(self, until: float = np.inf) -> None:
-        """Train on to the first check at or after an iteration, or until the training ends by itself."""
-        while self.stop.falling and self.trained < until and (paintings := next(self._paintings, None)):
-            self._states = [painting.state for painting in paintings]
-            # What is handed over because the job is to end is no check.
-            if not ENDING.is_set():
-                self._look_at(paintings)
-            # Who is not to go on now may wait for long, while others train.
-            keep_or_end(self.side, self._state, now=self.trained >= until)
-        if self.ended:
-            # Its networks need no memory any more.
-            self._paintings, self._states = iter(()), []
+        """Train on to the first check at or after an iteration, or until the training ends by itself.
+
+        Raises
+        ------
+        torch.OutOfMemoryError
+            The training is where it was before.
+        SystemExit
+            The job was told to end.
+        """
+        if self.ended or self.trained >= until:
+            return
+        of_folds = self._before["folds"] if self._before else [None] * len(self.folds)
+        every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
+        sparing = self._sparing or memory.SPARING.get()
+        each = zip(self.folds, of_folds, strict=True)
+        trained = [fold.train(self._device, every, state, self._seen, sparing) for fold, state in each]
+        try:
+            for paintings in zip(*trained, strict=True):
+                # What is handed over because the job is to end is no check.
+                if not ENDING.is_set():
+                    self._look_at(paintings)
+                state = partial(self._state, paintings)
+                here = self.ended or self.trained >= until
+                # Who is not to go on now may wait for long, while others train.
+                keep_or_end(self.side, state, now=here and until < np.inf)
+                if here:
+                    # Its networks need no memory until it goes on.
+                    self._before = None if self.ended else state()
+                    return
+        except torch.OutOfMemoryError:
+            self._take_up(self._before)
+            raise
 
     def standing(self, until: float = np.inf) -> dict[str, Any]:
         """The metrics by which it is to be compared with others, were it to end here, or had it ended at an iteration.
@@ -152,10 +185,10 @@ class Training:
         curve = {name: list(values) for name, values in self.curve.items()}
         how = "no further" if not self.ended else "the end" if self.stop.falling else "stopped"
         log.info("after %d of %d iterations: %s", iteration, self.trained, how)
-        members = _members(self.cells, iteration)
+        members = spread_over(self.cells, iteration)
         models, spreads = zip(
             *(
-                _model_and_spread([self.cells[checked][k] for checked in members], fold.prepared, self.scan)
+                model_and_spread([self.cells[checked][k] for checked in members], fold.prepared, self.scan)
                 for k, fold in enumerate(self.folds)
             ),
             strict=True,
@@ -169,11 +202,11 @@ class Training:
         metrics = self._metrics(np.stack(models), iteration)
         return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
 
-    def _state(self) -> State:
+    def _state(self, paintings: Sequence[Painting]) -> State:
         """All that it needs to go on from here."""
         average = self._variance.average
         return {
-            "folds": [state() for state in self._states],
+            "folds": [painting.state() for painting in paintings],
             "seen": self._seen,
             "curve": self.curve,
             "cells": {
@@ -275,120 +308,21 @@ def inpaint(
     return training.result()
 
 
-class Refitted(NamedTuple):
-    """What networks say that saw all valid pixels."""
-
-    model: NDArray[np.float32]
-    """Like the scan's image and in its unit: the mean of their paintings; of counts that is the geometric one."""
-    spread: NDArray[np.float32]
-    """(height, width): the standard deviation of each image over the second half of its training, their mean square."""
-    apart: NDArray[np.float32]
-    """(height, width): the standard deviation of their images, smoothed; 0 of a single one."""
-
-
-def refit(
-    scan: Exposure,
-    hyperparameters: Mapping[str, Any],
-    iterations: int,
-    seeds: Sequence[int],
-    device: torch.device,
-    sides: Mapping[int, SideFile] | None = None,
-) -> Refitted:
-    """Train on all valid pixels, for as many iterations as the hidden pixels told, once with each seed.
-
-    Parameters
-    ----------
-    scan, hyperparameters, device
-        As for `inpaint`.
-    iterations : int
-    seeds : sequence of int
-    sides : mapping, optional
-        Where the state of each seed's training is kept.
-
-    Returns
-    -------
-    Refitted
-
-    Raises
-    ------
-    SystemExit
-        The job was told to end.
-    """
-    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
-    prepared = prepare(scan, ~scan.missing, chosen)
-    memory.check(prepared.scene, chosen, device)
-
-    def trained(seed: int) -> tuple[NDArray, NDArray, NDArray]:
-        train, every = ENGINES[chosen["engine"]], chosen["check_every"]
-        side = sides[seed] if sides else None
-        before = side.read() if side else None
-        paintings = {done: cells.numpy() for done, cells in before["cells"].items()} if before else {}
-        state = before["training"] if before else None
-        for painting in train(prepared.scene, {**chosen, "seed": seed}, device, every, state):
-            if due(painting.iteration, every, chosen):
-                paintings[painting.iteration] = painting.cells
-            keep_or_end(side, partial(_refit_state, painting, paintings))
-        members = [paintings[checked] for checked in _members(paintings, iterations)]
-        image, spread = _model_and_spread(members, prepared, scan)
-        return members[-1], _grey(image), spread.astype(np.float64) ** 2
-
-    cells, images, squares = zip(*side_by_side(trained, seeds, device), strict=True)
-    # Paintings, not images: of counts the logarithms.
-    model = painted(np.mean(cells, axis=0), prepared, scan)
-    apart = pool(np.stack(images))[1] if len(images) > 1 else np.zeros_like(images[0])
-    return Refitted(model, np.sqrt(np.mean(squares, axis=0)).astype(np.float32), apart)
-
-
-def _refit_state(painting: Painting, paintings: Mapping[int, NDArray[np.float32]]) -> State:
-    cells = {done: torch.from_numpy(painted) for done, painted in paintings.items()}
-    return {"training": painting.state(), "cells": cells}
-
-
-def check_by_thinning(
-    scan: Exposure, hyperparameters: Mapping[str, Any], iterations: int, device: torch.device
-) -> dict[str, float] | None:
-    """A check of overfitting without any hole: fit one half of every pixel's counts, and look at the other half.
-
-    Parameters
-    ----------
-    scan, hyperparameters, device
-        As for `inpaint`.
-    iterations : int
-        Of the fit; half of the counts overfit sooner than all of them.
-
-    Returns
-    -------
-    ratios : dict or None
-        Deviance over its floor of the half that was seen and of the one that was not: the nearer to each other, the
-        less noise was fitted. None where the scan has no whole counts to halve.
-    """
-    valid = ~scan.missing
-    whole = scan.scale.unit == "counts" and (scan.image[valid] % 1 == 0).all()
-    if not whole or scan.flags[valid].any():
-        return None
-    seen, unseen = thin(np.where(valid, scan.image, 0), 0.5, hyperparameters["seed"])
-    rate = refit(scan._replace(image=seen), hyperparameters, iterations, [hyperparameters["seed"]], device).model
-    floor = expected_deviance(rate[valid]).mean()
-    return {
-        name: float(deviance(half[valid], scan.flags[valid], rate[valid]).mean() / floor)
-        for name, half in (("seen", seen), ("unseen", unseen))
-    }
-
-
-def _members(paintings: Collection[int], iteration: int) -> list[int]:
+def spread_over(paintings: Collection[int], iteration: int) -> list[int]:
     """The checks of which a painting's spread is taken; the last is the painting itself."""
     return sorted({min(paintings, key=lambda checked: abs(checked - share * iteration)) for share in MEMBERS})
 
 
-def _model_and_spread(
+def model_and_spread(
     members: Sequence[NDArray[np.float32]], prepared: Prepared, scan: Exposure
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The image of the last of some paintings, and the standard deviation of the images of all, smoothed."""
     images = [painted(cells, prepared, scan) for cells in members]
-    grey = np.stack([_grey(image) for image in images])
-    return images[-1], pool(grey)[1] if len(grey) > 1 else np.zeros_like(grey[0])
+    brightness = np.stack([grey(image) for image in images])
+    return images[-1], pool(brightness)[1] if len(images) > 1 else np.zeros_like(brightness[0])
 
 
-def _grey(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def grey(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of a picture the brightness."""
     return image if image.ndim == 2 else image.mean(axis=2)
 
@@ -416,9 +350,11 @@ class _Fold:
             self.values, self.flags = scan.image[judged], scan.flags[judged]
             self.start = self.prepared.start[judged]
 
-    def train(self, device: torch.device, every: int, state: State | None, seen: int) -> Iterator[Painting]:
+    def train(
+        self, device: torch.device, every: int, state: State | None, seen: int, sparing: bool
+    ) -> Iterator[Painting]:
         """Train from the beginning or from a state, of which all paintings up to an iteration were seen."""
-        for painting in ENGINES[self.chosen["engine"]](self.prepared.scene, self.chosen, device, every, state):
+        for painting in train(self.prepared.scene, self.chosen, device, every, state, sparing):
             if painting.iteration > seen or ENDING.is_set():
                 yield painting
 

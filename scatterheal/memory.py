@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import psutil
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 # a share of that; the painting and its average, bytes a cell; what the pixels read of it, their loss and its gradients,
 # bytes a pixel, with censored counts more. benchmarks/memory.py measures all of them.
 BESIDE, EACH_CELL, EACH_PIXEL, IF_CENSORED = 0.3, 100, 65, 65
+# What a sparing training takes of that at most; also measured there.
+SPARED = 0.9
+# Whether a training is to be sparing although it seemed to fit: the GPU said that it does not.
+SPARING: ContextVar[bool] = ContextVar("sparing", default=False)
 
 
 def needed(
@@ -78,7 +83,7 @@ def free(device: torch.device) -> int:
     return int(min(psutil.virtual_memory().available, limits.memory_left()))
 
 
-def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> None:
+def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> bool:
     """Say how much memory a training will take, and refuse one for which there is not enough.
 
     Parameters
@@ -88,6 +93,11 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         Fields of `scatterheal.config.Fit`.
     device : torch.device
         Where it is to be trained.
+
+    Returns
+    -------
+    sparing : bool
+        Whether it fits only if what a step has computed once is computed again, rather than kept.
 
     Raises
     ------
@@ -110,7 +120,12 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     wanted, left = needed(canvas, inputs, outputs, hyperparameters, pixels, censored), free(device)
     log.info("the training takes about %.1f GB of memory of %.1f GB that are free", wanted / 1e9, left / 1e9)
     if wanted <= left:
-        return
+        return False
+    if hyperparameters["engine"] == "fast":
+        wanted *= SPARED
+        if wanted <= left:
+            log.info("keeps less and computes it again, in %.1f GB, and takes two thirds longer", wanted / 1e9)
+            return True
     if canvas.centre is None:
         side = int(max(canvas.rows, canvas.columns) * math.sqrt(left / wanted)) // 32 * 32
         key, remedy = "max_side", f"{max(side, 32)} or less"

@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from scatterheal import storage
+from scatterheal import locks, storage
+from scatterheal.errors import ScanError
 from scatterheal.fit import ENDING, State
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 # Seconds from one kept state to the next, or more, so that keeping takes no larger share of the time: what a kill
 # loses, besides what lies between two checks.
 EVERY, SHARE = 60, 0.05
+# For so many seconds a process that was told to end may still be at it: SLURM kills it after 30 (KillWait).
+LINGERING = 90
 # What a process that SIGTERM ends leaves with.
 TERMINATED = 128 + signal.SIGTERM
 
@@ -56,7 +59,26 @@ class SideFile:
 
     def __init__(self, path: Path, of: str) -> None:
         self.path, self.of = path, of
+        self.lock = path.with_suffix(".lock")
         self._kept, self._took = time.monotonic(), 0.0
+
+    def hold(self) -> None:
+        """Wait until no other process trains the same: one that is being ended still keeps its state.
+
+        Raises
+        ------
+        ScanError
+            It does not end.
+        SystemExit
+            The job was told to end.
+        """
+        for waited in range(LINGERING):
+            if locks.hold(self.lock):
+                return
+            if waited == 0:
+                log.info("another process trains this: waits for its end")
+            end_if_told(after=1)
+        raise ScanError(f"{self.lock}: another process trains this run; wait for its end, or end it (squeue, ps)")
 
     def read(self) -> State | None:
         """The state that was kept, or None: there is none that this training can go on from, and the log says so."""
@@ -96,7 +118,7 @@ class SideFile:
 
     def remove(self) -> None:
         """Forget the state of a training whose outcome is complete."""
-        for path in (self.path, storage.part_of(self.path)):
+        for path in (self.path, storage.part_of(self.path), self.lock):
             path.unlink(missing_ok=True)
 
 
@@ -110,8 +132,19 @@ def keep_or_end(side: SideFile | None, state: Callable[[], State], now: bool = F
     """
     if side:
         side.offer(state, now or ENDING.is_set())
-    if ENDING.is_set():
-        log.warning("told to end; the next start goes on from the state that was kept")
+    end_if_told()
+
+
+def end_if_told(after: float = 0) -> None:
+    """End the job that is told to, now or in the next seconds.
+
+    Raises
+    ------
+    SystemExit
+        It was.
+    """
+    if ENDING.wait(after):
+        log.warning("told to end; the next start goes on from the last state")
         raise SystemExit(TERMINATED)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
@@ -10,6 +12,10 @@ from threading import Thread
 from typing import TypeVar
 
 import torch
+
+from scatterheal import memory
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,12 +27,14 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
     """Do the same with many things: on a GPU sixteen at a time, on a CPU one after the other.
 
     One small network does not keep a large GPU busy. On a CPU a training uses all threads that it was given, and its
-    bytes depend on how many these are.
+    bytes depend on how many these are. Where the GPU's memory is too small the work on those items is done again, half
+    as many at a time; at last alone, and sparing (`scatterheal.memory.SPARING`).
 
     Parameters
     ----------
     work : callable
-        What to do with an item. It is to share nothing that it changes with other items.
+        What to do with an item. It is to share nothing that it changes with other items, and to leave as it was what
+        it could not do for want of memory.
     items : iterable
     device : torch.device
 
@@ -45,13 +53,39 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
     >>> side_by_side(lambda count: 2 * count, [1, 2, 3], torch.device("cpu"))
     [2, 4, 6]
     """
-    return [work(item) for item in items] if device.type == "cpu" else in_threads(work, items, device)
+    if device.type == "cpu":
+        return [work(item) for item in items]
+    left, results = dict(enumerate(items)), {}
+    at_once, spared = min(AT_ONCE, len(left)), False
+    while left:
+        results |= zip(left, in_threads(work, left.values(), device, at_once), strict=True)
+        too_large = [k for k in left if isinstance(results[k].exception(), torch.OutOfMemoryError)]
+        if not too_large or spared:
+            break
+        left = {k: left[k] for k in too_large}
+        # What they held hangs on tracebacks.
+        for k in too_large:
+            del results[k]
+        gc.collect()
+        torch.cuda.empty_cache()
+        if at_once > 1:
+            at_once //= 2
+            log.warning("too little memory on the GPU: %d of them again, %d at a time", len(left), at_once)
+        else:
+            spared = True
+            memory.SPARING.set(True)
+            log.warning(
+                "too little memory on the GPU: %d of them again, keeping less and computing it again", len(left)
+            )
+    return [results[k].result() for k in range(len(results))]
 
 
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> list[Result]:
-    """Do each item's work in a thread of its own and, on a GPU, on a stream of its own; as for `side_by_side`."""
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], device: torch.device, at_once: int
+) -> list[Future[Result]]:
+    """Do each item's work in a thread of its own and, on a GPU, on a stream of its own, so many at a time."""
     streams: SimpleQueue[torch.cuda.Stream | None] = SimpleQueue()
-    for _ in range(AT_ONCE):
+    for _ in range(at_once):
         streams.put(torch.cuda.Stream(device) if device.type == "cuda" else None)
 
     def do(item: Item, result: Future[Result]) -> None:
@@ -71,4 +105,4 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], device: to
         # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
         Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True).start()
     wait(results)
-    return [result.result() for result in results]
+    return results

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from scatterheal import exposure, fit, logs, outcome, pictures, resume, search, storage
+from scatterheal import devices, exposure, logs, outcome, pictures, resume, search, storage
 
 resume.end_in_time()
 runs = snakemake.params.runs
@@ -11,9 +11,9 @@ folders = {run: Path(file).parent for run, file in zip(runs, snakemake.output.ru
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 # Many trainings in turn: their own lines and bars do not say whose they are.
 logging.getLogger("scatterheal.fit").setLevel(logging.WARNING)
-fit.use_threads(snakemake.threads)
-device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
-log.info(fit.describe_device(device))
+devices.use_threads(snakemake.threads)
+device = devices.take_device(snakemake.config)
+log.info(devices.describe_device(device))
 
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
@@ -22,6 +22,8 @@ meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 of = resume.fingerprint([runs, snakemake.params.code], [Path(file) for file in snakemake.input])
 sides = {run: resume.side_file(folder, of, device) for run, folder in folders.items()}
+for side in sides.values():
+    side.hold()
 for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth, sides), device):
     how = "let go" if done.metrics["pruned"] else "ended"
     log.info("%s %s after %d iterations, score %.6f", run, how, done.metrics["trained"], done.metrics["score"])

@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-from scatterheal import exposure, fit, logs, outcome, pictures, resume, storage
+import torch
+
+from scatterheal import devices, exposure, logs, outcome, pictures, resume, storage
 from scatterheal.inpaint import inpaint
 from scatterheal.side_by_side import side_by_side
 
@@ -11,8 +13,8 @@ resume.end_in_time()
 runs = snakemake.params.runs
 # Each run has its own log, which begins anew there; until then the first one takes what goes wrong.
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
-fit.use_threads(snakemake.threads)
-device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
+devices.use_threads(snakemake.threads)
+device = devices.take_device(snakemake.config)
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
@@ -23,10 +25,11 @@ look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), mean
 def train(run: str, folder: Path, file: str) -> bool:
     """Whether a run's outcome lies aside: trained now, or by an earlier job, which did not get to its end."""
     log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
-    log.info(fit.describe_device(device))
+    log.info(devices.describe_device(device))
     of = resume.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
     side = resume.side_file(folder, of, device)
     try:
+        side.hold()
         if outcome.is_kept(folder, of):
             log.info("trained by an earlier job, which did not get to its end")
         else:
@@ -34,6 +37,8 @@ def train(run: str, folder: Path, file: str) -> bool:
             log.info("score of the hidden pixels: %.6f", done.metrics["score"])
             outcome.keep(folder, of, done, runs[run], scan, look)
         side.remove()
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:
         # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.
         sys.excepthook(type(error), error, error.__traceback__)

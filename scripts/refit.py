@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scatterheal import baselines, exposure, fit, logs, resume, storage
-from scatterheal.inpaint import check_by_thinning, refit
+from scatterheal import baselines, devices, exposure, logs, resume, storage
 from scatterheal.rank import chosen
+from scatterheal.refit import check_by_thinning, refit
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
-fit.use_threads(snakemake.threads)
+devices.use_threads(snakemake.threads)
 
 resume.end_in_time()
 ranking = pd.read_csv(snakemake.input.ranking)
@@ -26,8 +26,8 @@ if ranking.collapsed[0]:
 thinned, sides = None, {}
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 if hyperparameters["method"] == "dip":
-    device = fit.choose_device((snakemake.config.get("fit") or {}).get("device", "auto"))
-    log.info(fit.describe_device(device))
+    device = devices.take_device(snakemake.config)
+    log.info(devices.describe_device(device))
     iterations = int(ranking.iterations[ranking.run == best].item())
     first_seed = hyperparameters["seed"] + snakemake.params.folds
     seeds = range(first_seed, first_seed + snakemake.params.refits)
@@ -35,6 +35,8 @@ if hyperparameters["method"] == "dip":
     of = resume.fingerprint(asked, [Path(file) for file in snakemake.input if not file.endswith(".csv")])
     folder = Path(snakemake.output.model).parent
     sides = {seed: resume.side_file(folder / f"refit-{seed}", of, device) for seed in seeds}
+    for side in sides.values():
+        side.hold()
     model, *spreads = refit(scan, hyperparameters, iterations, seeds, device, sides)
     if snakemake.params.thinning:
         thinned = check_by_thinning(scan, hyperparameters, iterations, device)

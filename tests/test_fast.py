@@ -99,6 +99,6 @@ def test_16_bits_only_where_the_processor_computes_in_them(monkeypatch, capabili
 
 
 def test_small_numbers_are_zero_in_every_thread():
-    told = "import torch; from scatterheal.fit import use_threads; use_threads(4)\n"
+    told = "import torch; from scatterheal.devices import use_threads; use_threads(4)\n"
     told += "print(int((torch.full((4_000_000,), 1e-39) * 1.0).count_nonzero()))"
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "0\n"

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from scatterheal import network
 from scatterheal.canvas import cartesian, polar, sampling, view
 from scatterheal.config import Fit
+from scatterheal.devices import choose_device
 from scatterheal.errors import ScanError
-from scatterheal.fit import ENDING, Scene, choose_device
+from scatterheal.fit import ENDING, Scene
 from scatterheal.inpaint import ENGINES
 
 CPU = torch.device("cpu")

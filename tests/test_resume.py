@@ -12,7 +12,8 @@ from test_search import same
 
 from scatterheal import fast, fit, resume
 from scatterheal.fit import ENDING
-from scatterheal.inpaint import inpaint, refit
+from scatterheal.inpaint import inpaint
+from scatterheal.refit import refit
 from scatterheal.resume import TERMINATED, SideFile
 from scatterheal.search import halving, trainings
 

@@ -1,15 +1,24 @@
 """Trainings side by side, in threads as on a GPU: none sees another, and each has its own log."""
 
+import itertools
 import logging
 import sys
 import threading
+import time
+from contextvars import copy_context
 
 import pytest
+import torch
 from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
+from test_search import same
 
-from scatterheal import logs
+from scatterheal import fast, logs, memory, search
 from scatterheal.inpaint import inpaint
-from scatterheal.side_by_side import in_threads, side_by_side
+from scatterheal.search import Rung, halving, trainings
+from scatterheal.side_by_side import side_by_side
+
+# Stands for a GPU: a device that is no CPU, and has no streams.
+OTHER = torch.device("meta")
 
 RUNS = [hyperparameters(iterations=8, lr=lr, seed=seed) for lr in (0.3, 0.01) for seed in (0, 5)]
 
@@ -18,7 +27,7 @@ def test_a_run_is_what_it_would_be_alone():
     def train(asked):
         return inpaint(SCAN, HIDDEN, asked, CPU)
 
-    alone, together = side_by_side(train, RUNS, CPU), in_threads(train, RUNS, CPU)
+    alone, together = side_by_side(train, RUNS, CPU), side_by_side(train, RUNS, OTHER)
     for one, other in zip(alone, together, strict=True):
         assert one.models.tobytes() == other.models.tobytes() and one.curve == other.curve
     assert len({one.models.tobytes() for one in alone}) == len(RUNS)
@@ -31,9 +40,69 @@ def test_all_are_at_work_at_once_and_the_first_error_is_told():
         meeting.wait()
         return 1 / item
 
-    assert in_threads(work, [1, 2, 4], CPU) == [1, 0.5, 0.25]
+    assert side_by_side(work, [1, 2, 4], OTHER) == [1, 0.5, 0.25]
     with pytest.raises(ZeroDivisionError):
-        in_threads(work, [1, 0, 2], CPU)
+        side_by_side(work, [1, 0, 2], OTHER)
+
+
+@pytest.mark.parametrize("most", [4, 2, 1, 0])
+def test_what_the_memory_is_too_small_for_is_done_again_with_fewer_beside_it(most, caplog):
+    """So many fit at a time; 0: one, and that only if it is sparing."""
+    at_work, busiest, lock = 0, [], threading.Lock()
+
+    def work(item):
+        nonlocal at_work
+        with lock:
+            at_work += 1
+            fits = at_work <= most or (at_work == 1 and memory.SPARING.get())
+            busiest.append(at_work)
+        time.sleep(0.05)
+        with lock:
+            at_work -= 1
+        if not fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 2 * item
+
+    def job():
+        assert side_by_side(work, range(5), OTHER) == [0, 2, 4, 6, 8]
+
+    copy_context().run(job)
+    assert max(busiest) == 5
+    said = [message.partition("again, ")[2] for message in caplog.messages]
+    assert said == ["2 at a time", "1 at a time", "keeping less, which takes longer"][: {4: 1, 2: 1, 1: 2, 0: 3}[most]]
+
+
+def test_what_does_not_fit_alone_either_is_told():
+    def work(item):
+        raise torch.OutOfMemoryError(f"item {item}")
+
+    with pytest.raises(torch.OutOfMemoryError, match="item 0"):
+        copy_context().run(side_by_side, work, range(3), OTHER)
+
+
+def test_a_search_that_runs_out_of_memory_comes_to_the_same_bytes(monkeypatch):
+    monkeypatch.setattr(search, "rungs", lambda *_: [Rung(3, 4), Rung(1, 12)])
+    asked = {
+        f"lr-{lr}": {"method": "dip", **hyperparameters(iterations=12, check_every=2, lr=lr)} for lr in (0.3, 0.1, 0.01)
+    }
+    whole = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))
+    steps, taken = itertools.count(1), fast.adam
+
+    def adam(*given, **how):
+        # In either rung, and soon after a check.
+        if next(steps) in (8, 13, 60):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        taken(*given, **how)
+
+    monkeypatch.setattr(fast, "adam", adam)
+    monkeypatch.setattr(
+        search, "side_by_side", lambda work, items, device: copy_context().run(side_by_side, work, items, OTHER)
+    )
+    done = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))
+    assert next(steps) > 61
+    assert done.keys() == whole.keys()
+    for run in asked:
+        same(done[run], whole[run])
 
 
 def test_each_has_a_log_of_its_own_or_that_of_who_began_it(tmp_path, monkeypatch):
@@ -50,7 +119,7 @@ def test_each_has_a_log_of_its_own_or_that_of_who_began_it(tmp_path, monkeypatch
         meeting.wait()
 
     logs.begin(files["job"], {})
-    in_threads(work, ["a", None, "b"], CPU)
+    side_by_side(work, ["a", None, "b"], OTHER)
     logging.info("the end")
     said = {name: (tmp_path / f"{name}.log").read_text() for name in files}
     assert said == {"job": "from None\nthe end\n", "a": "from a\n", "b": "from b\n"}

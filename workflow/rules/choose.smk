@@ -57,7 +57,7 @@ rule refit:
         folds=CONFIG.folds,
         refits=CONFIG.refits,
         thinning=CONFIG.thinning,
-        code=code("refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty", "thinning"),
+        code=code("refit", "refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty", "thinning"),
     script:
         "../../scripts/refit.py"
 

@@ -101,7 +101,7 @@ READERS = ("frames", "headers", "hdf5")
 # The modules of a training, and those of the methods that are no network.
 TRAINING = (
     *("scene", "fit", "fast", "network", "padding", "likelihood", "canvas", "rings", "polar_smooth", "polar_map"),
-    *("exposure", "deviance", "scale"),
+    *("exposure", "deviance", "scale", "devices"),
 )
 METHODS = ("baselines", "liu2017", "polar_smooth", "polar_map")
 

@@ -1,0 +1,108 @@
+"""Who has what: GPUs and files of states, each process its own, until it ends, however it does."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from scatterheal import devices, locks, resume
+from scatterheal.errors import ScanError
+from scatterheal.fit import ENDING
+from scatterheal.resume import TERMINATED, SideFile
+
+TAKES_ONE = """
+import logging, sys
+from pathlib import Path
+from scatterheal import devices, resume
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+resume.end_in_time()
+print(*devices.wait_for_one(["a", "b"], int(sys.argv[2]), Path(sys.argv[1])), flush=True)
+input()
+"""
+HOLDS = """
+import sys
+from pathlib import Path
+from scatterheal import locks
+print(locks.hold(Path(sys.argv[1])), flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def start():
+    """Start processes of such a script, which wait at its end; they are ended with the test."""
+    processes = []
+
+    def process(script, *arguments):
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield process
+    for each in processes:
+        each.kill()
+        each.communicate()
+
+
+def said(process):
+    return process.stdout.readline().strip()
+
+
+def test_each_process_takes_a_free_gpu_and_shares_one_only_if_it_may(start, tmp_path):
+    assert [said(start(TAKES_ONE, tmp_path, 2)) for _ in range(4)] == ["0 0", "1 0", "0 1", "1 1"]
+    fifth = start(TAKES_ONE, tmp_path, 2)
+    assert said(fifth) == "every GPU is taken: waits until one is free"
+    # Told to end while it waits.
+    fifth.terminate()
+    assert fifth.wait(20) == TERMINATED
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_is_ended_frees_its_gpu(start, tmp_path, number):
+    first, second = start(TAKES_ONE, tmp_path, 1), start(TAKES_ONE, tmp_path, 1)
+    taken = {said(first): first, said(second): second}
+    assert set(taken) == {"0 0", "1 0"}
+    third = start(TAKES_ONE, tmp_path, 1)
+    assert said(third).startswith("every GPU is taken")
+    taken["1 0"].send_signal(number)
+    taken["1 0"].communicate("\n")
+    assert said(third) == "1 0"
+
+
+def test_a_job_without_a_gpu_takes_the_processor():
+    if not torch.cuda.is_available():
+        assert devices.take_device({"gpu_slots": 3}) == torch.device("cpu")
+    assert devices.take_device({"fit": {"device": "cpu"}}) == torch.device("cpu")
+
+
+def test_a_lock_that_was_removed_is_no_lock(start, tmp_path):
+    path = tmp_path / "folder" / "lock"
+    holder = start(HOLDS, path)
+    assert said(holder) == "True" and not locks.hold(path)
+    path.unlink()
+    assert locks.hold(path) and not locks.hold(path)
+
+
+def test_two_processes_do_not_train_the_same(start, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(resume, "LINGERING", 2)
+    side = SideFile(tmp_path / ".lr-0.01.state", "this")
+    other = start(HOLDS, side.lock)
+    assert said(other) == "True"
+    with pytest.raises(ScanError, match=r"\.lr-0\.01\.lock: another process trains this run; wait for its end"):
+        side.hold()
+    ENDING.set()
+    try:
+        with pytest.raises(SystemExit):
+            side.hold()
+    finally:
+        ENDING.clear()
+    # One that is being ended is waited for.
+    os.kill(other.pid, signal.SIGKILL)
+    side.hold()
+    assert Path(side.lock).exists()
+    side.remove()
+    assert not list(tmp_path.iterdir())
