@@ -1,4 +1,4 @@
-# From a scan's file to what is missing in it.
+# From a scan's file to what is missing in it. Nothing here is tried again: what is wrong with an input stays wrong.
 
 
 localrules:
@@ -13,6 +13,7 @@ rule refuse:
         f"{RESULTS}/logs/refuse/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/refuse/{{scan}}.tsv"
+    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -36,6 +37,7 @@ rule crop:
         f"{RESULTS}/logs/crop/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/crop/{{scan}}.tsv"
+    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -60,6 +62,7 @@ rule truth:
         f"{RESULTS}/logs/truth/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/truth/{{scan}}.tsv"
+    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -97,6 +100,7 @@ rule intensity:
         f"{RESULTS}/logs/intensity/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/intensity/{{scan}}.tsv"
+    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -126,6 +130,7 @@ rule mask:
         f"{RESULTS}/logs/mask/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/mask/{{scan}}.tsv"
+    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -168,6 +173,7 @@ rule holdout:
         f"{RESULTS}/logs/holdout/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/holdout/{{scan}}.tsv"
+    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
