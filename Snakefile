@@ -32,6 +32,13 @@ include: "workflow/rules/choose.smk"
 include: "workflow/rules/pictures.smk"
 
 
+# Snakemake itself would end with a traceback.
+onstart:
+    if problem := unwritable(RESULTS):
+        logger.error(f"{CONFIG_FILE}: results: {problem}")
+        sys.exit(1)
+
+
 # What was said before the jobs is far above by now.
 onerror:
     for problem in REFUSED.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,7 +211,9 @@ def write_hdf5(
 
     _check_counts(path, healed)
     known = _quantities(header)
-    with replacing(path) as part, h5py.File(part, "w") as file:
+    # In memory first: on a full disk the HDF5 library ends the whole process.
+    written = BytesIO()
+    with h5py.File(written, "w") as file:
         file.attrs.update(NX_class="NXroot", default="entry")
         entry = _group(file, "entry", "NXentry")
         entry.attrs["default"] = "data"
@@ -257,6 +260,8 @@ def write_hdf5(
         record["type"] = "application/json"
         record["description"] = note(provenance)
         record["data"] = as_json(provenance)
+    with replacing(path) as part:
+        part.write_bytes(written.getbuffer())
 
 
 def _check_counts(path: Path, healed: NDArray) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from scatterheal import storage
 from scatterheal.config import Config, file_of, scan_files
 from scatterheal.errors import ScanError
 
@@ -40,8 +41,24 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
         The root logger, at level INFO.
     """
     about = "config.yaml" if scan is None else file_of(scan, scan_files(config.get("scans", Config().scans)))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger()
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, OSError) and error.errno in storage.REMEDIES:
+            error = ScanError(storage.trouble(error.filename, error))
+        if isinstance(error, ScanError):
+            log.error("%s: %s", about, error)
+            say(f"{about}: {error}")
+        elif isinstance(error, KeyboardInterrupt):
+            log.error("interrupted")
+        else:
+            log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
+            say(f"{about}: unexpected {kind.__name__}: {error} (see {_own.get().name})")
+
+    sys.excepthook = hook
+    # A log on a full disk is no trouble of its own.
+    logging.raiseExceptions = False
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     own = next((begun for begun in _logs(log) if begun.name == path), None)
     if own is None:
         own = logging.FileHandler(path, mode="w")
@@ -54,18 +71,6 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
         # Once, also where a job writes several logs.
         atexit.unregister(_say_memory)
         atexit.register(_say_memory, log)
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, ScanError):
-            log.error("%s: %s", about, error)
-            say(f"{about}: {error}")
-        elif issubclass(kind, KeyboardInterrupt):
-            log.error("interrupted")
-        else:
-            log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
-            say(f"{about}: unexpected {kind.__name__}: {error} (see {_own.get().name})")
-
-    sys.excepthook = hook
     return log
 
 

@@ -111,7 +111,7 @@ class SideFile:
                 torch.save({"of": self.of, "state": state()}, part)
                 with open(part, "rb") as written:
                     os.fsync(written.fileno())
-        except (OSError, RuntimeError) as error:
+        except (ScanError, OSError, RuntimeError) as error:
             log.warning("the state could not be kept in %s: %s", self.path, error)
         self._kept = time.monotonic()
         self._took = self._kept - start

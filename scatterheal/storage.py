@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,54 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scatterheal.errors import ScanError
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
+# What a disk may say, and what to do.
+REMEDIES = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EROFS: "set results to a folder that can be written",
+    errno.EACCES: "see who may write there",
+    errno.EPERM: "see who may write there",
+    errno.ENOENT: "it was removed while jobs ran: see that nothing does",
+}
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that takes its place only when all of it is written."""
+    """A temporary name beside `path` that takes its place only when all of it is written.
+
+    Raises
+    ------
+    ScanError
+        It could not be written: the disk is full, or who runs this may not write there.
+    """
     part = part_of(path)
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        raise ScanError(trouble(path, error)) from error
     finally:
-        part.unlink(missing_ok=True)
+        # What is left on a disk that has become read-only stays there.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def trouble(path: Path | str, error: OSError) -> str:
+    """What a disk refuses, in one line: the file, the reason and the remedy.
+
+    Examples
+    --------
+    >>> trouble("results/healed.tif", OSError(errno.ENOSPC, "No space left on device"))
+    'results/healed.tif: No space left on device; make room there, and start again'
+    """
+    reason = error.strerror or " ".join(str(error).split())
+    return f"{path}: {reason}; {REMEDIES.get(error.errno, 'see that there is room')}, and start again"
 
 
 def part_of(path: Path) -> Path:

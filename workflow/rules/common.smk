@@ -5,6 +5,7 @@ import functools
 import gc
 import hashlib
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -92,6 +93,12 @@ def check_scans():
         except ScanError as error:
             problems[name] = f"{configuration.file_of(name, FILES)}: {error}"
     return problems
+
+
+def unwritable(folder):
+    """What is wrong with a folder into which nothing can be written, made or not, or None."""
+    there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
+    return None if os.access(there, os.W_OK) else f"{there} cannot be written; choose another folder, or see who may"
 
 
 # What the jobs of the rule crop ask of a scan's YAML.
