@@ -43,6 +43,7 @@ onstart:
 onerror:
     for problem in REFUSED.values():
         logger.error(problem)
+    write_summary()
 
 
 rule all:

@@ -46,14 +46,15 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, OSError) and error.errno in storage.REMEDIES:
             error = ScanError(storage.trouble(error.filename, error))
-        if isinstance(error, ScanError):
+        if isinstance(error, KeyboardInterrupt):
+            log.error("interrupted")
+        elif isinstance(error, ScanError):
             log.error("%s: %s", about, error)
             say(f"{about}: {error}")
-        elif isinstance(error, KeyboardInterrupt):
-            log.error("interrupted")
         else:
-            log.critical("unexpected error, please report it", exc_info=(kind, error, trace))
-            say(f"{about}: unexpected {kind.__name__}: {error} (see {_own.get().name})")
+            line = f"{about}: unexpected {kind.__name__}: {error} (see {_own.get().name})"
+            log.critical("%s; please report it", line, exc_info=(kind, error, trace))
+            say(line)
 
     sys.excepthook = hook
     # A log on a full disk is no trouble of its own.

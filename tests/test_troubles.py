@@ -199,7 +199,11 @@ def test_nothing_is_half_written(done):
 
 def test_the_other_scans_are_healed(done):
     results = done[0] / "results"
-    assert pd.read_csv(results / "summary.csv").scan.tolist() == sorted(HEALED)
+    summary = pd.read_csv(results / "summary.csv", index_col="scan")
+    assert summary.index.tolist() == sorted([*HEALED, *REFUSED])
+    assert summary.problem[[*HEALED]].isna().all() and summary.score[[*HEALED]].notna().all()
+    for name, (_, line) in REFUSED.items():
+        assert summary.problem[name].startswith(f"scans/{name}.yaml: {line}") and np.isnan(summary.score[name])
     for name in HEALED:
         assert {path.name for path in (results / name).iterdir()} == PER_SCAN
         healed, reasons = (storage.read_tiff(results / name / f"{file}.tif") for file in ("healed", "reasons"))

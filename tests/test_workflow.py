@@ -437,6 +437,9 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
     assert "Traceback" not in output
     assert sheet.is_file()
     assert not (project / "results" / "demo_saxs" / "mask.png").exists()
+    summary = pd.read_csv(project / "results" / "summary.csv", index_col="scan")
+    assert summary.problem["demo_saxs"].startswith("scans/demo_saxs.yaml: mask: it hides")
+    assert pd.isna(summary.problem["demo_waxs"]) and summary.score["demo_waxs"] > 0
 
 
 def test_another_number_of_runs_a_job_redoes_nothing(project):

@@ -221,7 +221,8 @@ rule summary:
         runtime=10,
     params:
         scans=USED,
+        problems=REFUSED,
         heal_with=CONFIG.heal_with,
-        code=code("summary", "rank"),
+        code=code("summary", "summary", "rank"),
     script:
         "../../scripts/summary.py"

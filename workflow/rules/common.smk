@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -16,6 +17,7 @@ from scatterheal import config as configuration
 from scatterheal.errors import ScanError, one_line
 
 CODE = Path(workflow.basedir)
+STARTED = time.time()
 # The graph of a large grid is millions of small objects, none of them garbage: looking for some in it took an eighth
 # of the time.
 gc.set_threshold(200_000, 20, 100)
@@ -99,6 +101,19 @@ def unwritable(folder):
     """What is wrong with a folder into which nothing can be written, made or not, or None."""
     there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
     return None if os.access(there, os.W_OK) else f"{there} cannot be written; choose another folder, or see who may"
+
+
+def write_summary():
+    """Where jobs failed, so that the rule summary never came to its turn: of all scans, those that failed too."""
+    from scatterheal.storage import write_csv
+    from scatterheal.summary import after_failure
+
+    try:
+        of_scans = {scan: configuration.file_of(scan, FILES) for scan in [*USED, *REFUSED]}
+        table = after_failure(Path(RESULTS), of_scans, STARTED, CONFIG.heal_with)
+        write_csv(Path(RESULTS, "summary.csv"), table)
+    except (ScanError, OSError) as error:
+        logger.error(f"{RESULTS}/summary.csv could not be written: {error}")
 
 
 # What the jobs of the rule crop ask of a scan's YAML.
