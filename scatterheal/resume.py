@@ -160,11 +160,13 @@ def side_file(folder: Path, of: str, device: torch.device) -> SideFile:
 
 
 def end_in_time() -> None:
-    """From now on SIGTERM and Ctrl-C let trainings keep their state before the process ends; a second one ends it."""
+    """From now on SIGTERM and Ctrl-C let trainings keep their state before the process ends; Ctrl-C again ends it."""
 
     def told(number: int, _: FrameType | None) -> None:
         ENDING.set()
-        signal.signal(number, signal.SIG_DFL)
+        # SLURM says SIGTERM twice at a job's time limit, a hundredth of a second apart.
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)

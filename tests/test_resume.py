@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import os
+import signal
 from functools import partial
 
 import numpy as np
@@ -146,6 +148,20 @@ def test_the_state_of_another_training_or_half_a_file_is_not_taken_and_the_log_s
         path.write_bytes(damaged)
         assert SideFile(path, "that").read() is None
         assert "cannot be read" in caplog.messages[-1]
+
+
+def test_who_is_told_twice_by_slurm_keeps_the_state_all_the_same(interrupted):
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        resume.end_in_time()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert ENDING.is_set()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_disk_that_is_full_ends_no_training(tmp_path, monkeypatch, caplog):
