@@ -7,6 +7,8 @@
 from snakemake.utils import min_version
 
 min_version("9.19")
+# A shell that waited for the script (bash before 5.1) would die of SIGTERM, and the job be over before its training is.
+shell.prefix("exec ")
 
 
 # A --configfile stands for itself: nothing of the demo's settings leaks into another run.
