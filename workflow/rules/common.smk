@@ -104,7 +104,7 @@ def unwritable(folder):
 
 
 def write_summary():
-    """Where jobs failed, so that the rule summary never came to its turn: of all scans, those that failed too."""
+    """Where jobs failed, and summary.csv was not made therefore: of all scans, also of those that failed."""
     from scatterheal.storage import write_csv
     from scatterheal.summary import after_failure
 
