@@ -83,6 +83,8 @@ def main() -> None:
         code = subprocess.run([*command, "--configfile", folder / "config.yaml"], stdout=said, stderr=said).returncode
     seconds = time.perf_counter() - start
 
+    if not (folder / "results" / "summary.csv").is_file():
+        sys.exit(f"Snakemake ended with {code}: see {folder / 'said.txt'}")
     table = pd.read_csv(folder / "results" / "summary.csv")
     healed = table[table.problem.isna()]
     print(

@@ -9,7 +9,6 @@ once, as a graph, and replayed.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -23,7 +22,7 @@ from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu
 from torch.optim.adam import adam
 from torch.utils.checkpoint import checkpoint
 
-from scatterheal.fit import ENDING, Painting, Scene, State, announced, begin, cells_of, due, shake
+from scatterheal.fit import ENDING, Painting, Scene, State, announced, begin, cells_of, copied, due, shake
 from scatterheal.likelihood import LOSSES
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
@@ -125,15 +124,15 @@ def fit(
 
     def state_now() -> State:
         parts = {"network": network.state_dict(), "random": random.get_state()}
-        return copy.deepcopy({**parts, "iteration": iteration, "left": left})
+        return copied({**parts, "iteration": iteration, "left": left})
 
     if due(iteration, every, chosen):
         yield handed_over()
     advance: Callable[[], None] = step
     for iteration in announced(chosen["iterations"], losses, first):
         advance()
-        if due(iteration, every, chosen) or ENDING.is_set():
-            if device.type == "cuda" and advance is step:
+        if due(iteration, every, chosen) or ENDING.told:
+            if device.type == "cuda" and advance is step and not ENDING.told:
                 advance = _recorded(step, random)
             yield handed_over()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 
 # How often the log receives a line, as a share of all iterations.
 LOG_LINES = 20
-# Set when a job is to end soon: a training then hands over what it has after the iteration that it is in.
-ENDING = threading.Event()
+# Whether a job is to end soon: a training then hands over what it has after the iteration that it is in. No Event: a
+# signal may come while the thread that it interrupts holds an Event's lock.
+ENDING = SimpleNamespace(told=False)
 # Weights are drawn from a generator, and warnings kept quiet by filters, that all threads share.
 SHARED = threading.Lock()
 
@@ -166,7 +167,7 @@ def fit(
     def state_now() -> State:
         parts = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "random": random.get_state()}
         made = {"iteration": iteration, "average": average, "latest": painted.detach(), "losses": losses}
-        return copy.deepcopy(parts | made)
+        return copied(parts | made)
 
     if due(iteration, every, chosen):
         yield handed_over()
@@ -192,8 +193,17 @@ def fit(
             # The first paintings count less than they would in an average from the start.
             average = painted.detach() if average is None else average
             average = average.lerp(painted.detach(), max(1 - chosen["average"], 2 / (iteration + 1)))
-        if due(iteration, every, chosen) or ENDING.is_set():
+        if due(iteration, every, chosen) or ENDING.told:
             yield handed_over()
+
+
+def copied(state: Any) -> Any:
+    """A state as it is now, in the memory of the computer: a GPU's has none to spare for what waits."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, Mapping):
+        return {name: copied(value) for name, value in state.items()}
+    return [copied(value) for value in state] if isinstance(state, (list, tuple)) else state
 
 
 def due(iteration: int, every: int, chosen: Mapping[str, Any]) -> bool:

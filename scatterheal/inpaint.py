@@ -101,7 +101,6 @@ class Training:
             _Fold(scan, of_fold, {**self.chosen, "seed": seed}, view)
             for of_fold, seed in zip(hidden, seeds, strict=True)
         ]
-        memory.check(self.folds[0].prepared.scene, self.chosen, device)
         self._sparing = memory.check(self.folds[0].prepared.scene, self.chosen, device)
         self._device, self.side = device, side
         self._take_up(side.read() if side else None)
@@ -112,7 +111,7 @@ class Training:
         noted = state or {"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in range(count)]}
         running = noted.get("running", {"iteration": [], "variance": []})
         self._seen: int = noted["seen"]
-        # The lists are made longer here, and are to stay what they are in the state.
+        # The lists are made longer here, and stay what they are in the state.
         self.curve: dict[str, list[float]] = {name: list(values) for name, values in noted["curve"].items()}
         self._losses: list[list[float]] = [list(of_fold) for of_fold in noted["losses"]]
         self._running: dict[str, list[float]] = {name: list(values) for name, values in running.items()}
@@ -139,8 +138,8 @@ class Training:
 
         Raises
         ------
-        torch.OutOfMemoryError
-            The training is where it was before.
+        RuntimeError
+            The GPU's memory is too small (`scatterheal.memory.ran_out`). The training is where it was before.
         SystemExit
             The job was told to end.
         """
@@ -154,7 +153,7 @@ class Training:
         try:
             for paintings in zip(*trained, strict=True):
                 # What is handed over because the job is to end is no check.
-                if not ENDING.is_set():
+                if not ENDING.told:
                     self._look_at(paintings)
                 state = partial(self._state, paintings)
                 here = self.ended or self.trained >= until
@@ -164,7 +163,7 @@ class Training:
                     # Its networks need no memory until it goes on.
                     self._before = None if self.ended else state()
                     return
-        except torch.OutOfMemoryError:
+        except RuntimeError:
             self._take_up(self._before)
             raise
 
@@ -208,12 +207,12 @@ class Training:
         return {
             "folds": [painting.state() for painting in paintings],
             "seen": self._seen,
-            "curve": self.curve,
+            "curve": {name: list(values) for name, values in self.curve.items()},
             "cells": {
                 checked: [torch.from_numpy(cells) for cells in of_folds] for checked, of_folds in self.cells.items()
             },
-            "losses": self._losses,
-            "running": self._running,
+            "losses": [list(of_fold) for of_fold in self._losses],
+            "running": {name: list(values) for name, values in self._running.items()},
             "average": None if average is None else torch.from_numpy(average),
             "variance": self._variance.variance,
         }
@@ -355,7 +354,7 @@ class _Fold:
     ) -> Iterator[Painting]:
         """Train from the beginning or from a state, of which all paintings up to an iteration were seen."""
         for painting in train(self.prepared.scene, self.chosen, device, every, state, sparing):
-            if painting.iteration > seen or ENDING.is_set():
+            if painting.iteration > seen or ENDING.told:
                 yield painting
 
     def score(self, cells: NDArray[np.float32]) -> float:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-# What a file system says that knows no locks.
-WITHOUT = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
+# What a file system says that knows no locks, or none of files that are only read.
+WITHOUT = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
 # Closed by the system alone.
-_held: list[int] = []
+_held: dict[Path, int] = {}
 
 
 def hold(path: Path) -> bool:
@@ -27,22 +27,24 @@ def hold(path: Path) -> bool:
     Returns
     -------
     held : bool
-        Whether nobody else has it; also on a file system that knows no locks, and the log says so.
+        Whether no other process has it; also on a file system that knows no locks, and the log says so.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     hold(Path(folder, "lock")), hold(Path(folder, "lock"))
-    (True, False)
+    (True, True)
     """
+    if path in _held and path.exists() and os.path.samestat(os.fstat(_held[path]), os.stat(path)):
+        return True
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            file = os.open(path, os.O_RDWR | os.O_CREAT)
         except PermissionError:
             # Another user's, in a folder that all share.
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,8 +54,11 @@ def hold(path: Path) -> bool:
             if error.errno not in WITHOUT:
                 raise
             log.warning("%s: this file system knows no locks; see that nothing runs twice", path)
+        # Whatever this user's umask, others are to see whether it is held.
+        if os.fstat(file).st_uid == os.getuid():
+            os.fchmod(file, 0o666)
         # Who held it before may have removed it since.
         if path.exists() and os.path.samestat(os.fstat(file), os.stat(path)):
-            _held.append(file)
+            _held[path] = file
             return True
         os.close(file)

@@ -44,15 +44,16 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     log = logging.getLogger()
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if isinstance(error, OSError) and error.errno in storage.REMEDIES:
-            error = ScanError(storage.trouble(error.filename, error))
+        if isinstance(error, OSError) and _of_the_disk(error, Path(config.get("results", Config().results))):
+            log.error("", exc_info=(kind, error, trace))
+            error = ScanError(storage.trouble(error.filename or "the disk", error))
         if isinstance(error, KeyboardInterrupt):
             log.error("interrupted")
         elif isinstance(error, ScanError):
             log.error("%s: %s", about, error)
             say(f"{about}: {error}")
         else:
-            line = f"{about}: unexpected {kind.__name__}: {error} (see {_own.get().name})"
+            line = f"{about}: unexpected {kind.__name__}: {error} (see {path})"
             log.critical("%s; please report it", line, exc_info=(kind, error, trace))
             say(line)
 
@@ -73,6 +74,13 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
         atexit.unregister(_say_memory)
         atexit.register(_say_memory, log)
     return log
+
+
+def _of_the_disk(error: OSError, results: Path) -> bool:
+    """Whether that is the disk's trouble with the results, and no mistake of ours."""
+    if error.errno in storage.FULL:
+        return True
+    return error.errno in storage.REMEDIES and Path(error.filename or "").absolute().is_relative_to(results.absolute())
 
 
 def _say_memory(log: logging.Logger) -> None:

@@ -77,10 +77,28 @@ def needed(
 
 
 def free(device: torch.device) -> int:
-    """Bytes that a device has left, and a container or a cluster's job allows."""
+    """Bytes that a device has left, and a container or a cluster's job allows; of a GPU all that it has.
+
+    What does not fit beside others on a GPU is tried: see `scatterheal.side_by_side`.
+    """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        return torch.cuda.mem_get_info(device)[1]
     return int(min(psutil.virtual_memory().available, limits.memory_left()))
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Whether it says that a GPU's memory is too small: PyTorch's allocator, or a library that allocates by itself.
+
+    Examples
+    --------
+    >>> ran_out(torch.OutOfMemoryError()), ran_out(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
+    (True, True)
+    >>> ran_out(RuntimeError("shapes differ"))
+    False
+    """
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in ("out of memory", "ALLOC_FAILED"))
 
 
 def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> bool:

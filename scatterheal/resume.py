@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 # Seconds from one kept state to the next, or more, so that keeping takes no larger share of the time: what a kill
 # loses, besides what lies between two checks.
 EVERY, SHARE = 60, 0.05
-# For so many seconds a process that was told to end may still be at it: SLURM kills it after 30 (KillWait).
-LINGERING = 90
+# For so many seconds a process that was told to end may still be at it: SLURM kills it after 30 to 300 (KillWait).
+LINGERING = 330
 # What a process that SIGTERM ends leaves with.
 TERMINATED = 128 + signal.SIGTERM
 
@@ -131,7 +131,7 @@ def keep_or_end(side: SideFile | None, state: Callable[[], State], now: bool = F
         The job is to end; the state is kept.
     """
     if side:
-        side.offer(state, now or ENDING.is_set())
+        side.offer(state, now or ENDING.told)
     end_if_told()
 
 
@@ -143,7 +143,10 @@ def end_if_told(after: float = 0) -> None:
     SystemExit
         It was.
     """
-    if ENDING.wait(after):
+    end = time.monotonic() + after
+    while not ENDING.told and time.monotonic() < end:
+        time.sleep(0.1)
+    if ENDING.told:
         log.warning("told to end; the next start goes on from the last state")
         raise SystemExit(TERMINATED)
 
@@ -163,7 +166,7 @@ def end_in_time() -> None:
     """From now on SIGTERM and Ctrl-C let trainings keep their state before the process ends; Ctrl-C again ends it."""
 
     def told(number: int, _: FrameType | None) -> None:
-        ENDING.set()
+        ENDING.told = True
         # SLURM says SIGTERM twice at a job's time limit, a hundredth of a second apart.
         if number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)

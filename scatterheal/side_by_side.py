@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
@@ -14,6 +14,8 @@ from typing import TypeVar
 import torch
 
 from scatterheal import memory
+from scatterheal.errors import ScanError
+from scatterheal.resume import end_if_told
 
 log = logging.getLogger(__name__)
 
@@ -56,27 +58,26 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
     if device.type == "cpu":
         return [work(item) for item in items]
     left, results = dict(enumerate(items)), {}
-    at_once, spared = min(AT_ONCE, len(left)), False
+    at_once = min(AT_ONCE, len(left))
     while left:
         results |= zip(left, in_threads(work, left.values(), device, at_once), strict=True)
-        too_large = [k for k in left if isinstance(results[k].exception(), torch.OutOfMemoryError)]
-        if not too_large or spared:
-            break
-        left = {k: left[k] for k in too_large}
-        # What they held hangs on tracebacks.
-        for k in too_large:
+        left = {k: item for k, item in left.items() if memory.ran_out(results[k].exception())}
+        if left and at_once == 1 and memory.SPARING.get():
+            raise ScanError(
+                "fit: the GPU's memory is too small for a training, also alone and sparing; fewer channels, a smaller "
+                "max_side or a larger radius_step, or device: cpu"
+            )
+        # What did not fit hangs on tracebacks.
+        for k in left:
             del results[k]
         gc.collect()
         torch.cuda.empty_cache()
-        if at_once > 1:
+        if left and at_once > 1:
             at_once //= 2
             log.warning("too little memory on the GPU: %d of them again, %d at a time", len(left), at_once)
-        else:
-            spared = True
+        elif left:
             memory.SPARING.set(True)
-            log.warning(
-                "too little memory on the GPU: %d of them again, keeping less and computing it again", len(left)
-            )
+            log.warning("too little memory on the GPU: %d of them again, keeping less, which takes longer", len(left))
     return [results[k].result() for k in range(len(results))]
 
 
@@ -92,6 +93,7 @@ def in_threads(
         torch.set_flush_denormal(True)
         stream = streams.get()
         try:
+            end_if_told()
             with torch.cuda.stream(stream):
                 result.set_result(work(item))
         except BaseException as error:
@@ -100,9 +102,12 @@ def in_threads(
             streams.put(stream)
 
     results: list[Future[Result]] = []
+    threads = []
     for item in items:
         results.append(Future())
         # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
-        Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True).start()
-    wait(results)
+        threads.append(Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
     return results

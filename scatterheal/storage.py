@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 # What a disk may say, and what to do.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDIES = {
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there",
+    **dict.fromkeys(FULL, "make room there"),
     errno.EROFS: "set results to a folder that can be written",
     errno.EACCES: "see who may write there",
     errno.EPERM: "see who may write there",

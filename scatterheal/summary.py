@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +43,9 @@ def summary(rankings: Mapping[str, pd.DataFrame], problems: Mapping[str, str], h
     return table.reindex(columns=[*first, *(name for name in table if name not in first)])
 
 
-def after_failure(folder: Path, scans: Mapping[str, Path], since: float, heal_with: str) -> pd.DataFrame:
+def after_failure(
+    folder: Path, scans: Mapping[str, Path], unfinished: Mapping[str, Collection[str]], since: float, heal_with: str
+) -> pd.DataFrame:
     """The table where some jobs failed, from what there is.
 
     Parameters
@@ -52,19 +54,19 @@ def after_failure(folder: Path, scans: Mapping[str, Path], since: float, heal_wi
         The results.
     scans : mapping
         The YAML file of each scan that was to be healed.
+    unfinished : mapping
+        The rules of each scan whose jobs did not come to their end.
     since : float
         Seconds since 1970: what logs said before is of an earlier run.
     heal_with : {"best", "dip"}
     """
     rankings, problems = {}, {}
     for scan, file in scans.items():
-        healed = (folder / scan / "provenance.json").is_file()
-        if healed and (folder / scan / "ranking.csv").is_file():
+        left = unfinished.get(scan, ())
+        if "rank" not in left and (folder / scan / "ranking.csv").is_file():
             rankings[scan] = pd.read_csv(folder / scan / "ranking.csv")
-        if said := _said(folder, scan, file, since):
-            problems[scan] = said
-        elif not healed:
-            problems[scan] = f"{file}: not healed to the end"
+        if left:
+            problems[scan] = _said(folder, scan, file, since) or f"{file}: not made: {', '.join(sorted(left))}"
     return summary(rankings, problems, heal_with)
 
 

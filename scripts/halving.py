@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from scatterheal import devices, exposure, logs, outcome, pictures, resume, search, storage
+from scatterheal import devices, exposure, gpus, logs, outcome, pictures, resume, search, storage
 
 resume.end_in_time()
 runs = snakemake.params.runs
@@ -12,7 +12,7 @@ log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 # Many trainings in turn: their own lines and bars do not say whose they are.
 logging.getLogger("scatterheal.fit").setLevel(logging.WARNING)
 devices.use_threads(snakemake.threads)
-device = devices.take_device(snakemake.config)
+device = gpus.take_device(snakemake.config)
 log.info(devices.describe_device(device))
 
 scan = exposure.read(Path(snakemake.input.hidden).parent)

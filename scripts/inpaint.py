@@ -3,9 +3,7 @@
 import sys
 from pathlib import Path
 
-import torch
-
-from scatterheal import devices, exposure, logs, outcome, pictures, resume, storage
+from scatterheal import devices, exposure, gpus, logs, memory, outcome, pictures, resume, storage
 from scatterheal.inpaint import inpaint
 from scatterheal.side_by_side import side_by_side
 
@@ -14,7 +12,7 @@ runs = snakemake.params.runs
 # Each run has its own log, which begins anew there; until then the first one takes what goes wrong.
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 devices.use_threads(snakemake.threads)
-device = devices.take_device(snakemake.config)
+device = gpus.take_device(snakemake.config)
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
@@ -22,12 +20,15 @@ meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 
 
+sides = {}
+
+
 def train(run: str, folder: Path, file: str) -> bool:
     """Whether a run's outcome lies aside: trained now, or by an earlier job, which did not get to its end."""
     log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
     log.info(devices.describe_device(device))
     of = resume.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
-    side = resume.side_file(folder, of, device)
+    sides[run] = side = resume.side_file(folder, of, device)
     try:
         side.hold()
         if outcome.is_kept(folder, of):
@@ -36,10 +37,9 @@ def train(run: str, folder: Path, file: str) -> bool:
             done = inpaint(scan, hidden, runs[run], device, truth, side)
             log.info("score of the hidden pixels: %.6f", done.metrics["score"])
             outcome.keep(folder, of, done, runs[run], scan, look)
-        side.remove()
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
+        if memory.ran_out(error):
+            raise
         # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.
         sys.excepthook(type(error), error, error.__traceback__)
         return False
@@ -52,3 +52,5 @@ if not all(side_by_side(lambda of_run: train(*of_run), of_runs, device)):
     sys.exit(1)
 for folder in folders:
     outcome.hand_over(folder)
+for side in sides.values():
+    side.remove()

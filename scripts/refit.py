@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scatterheal import baselines, devices, exposure, logs, resume, storage
+from scatterheal import baselines, devices, exposure, gpus, logs, resume, storage
 from scatterheal.rank import chosen
 from scatterheal.refit import check_by_thinning, refit
 
@@ -26,7 +26,7 @@ if ranking.collapsed[0]:
 thinned, sides = None, {}
 scan = exposure.read(Path(snakemake.input.hidden).parent)
 if hyperparameters["method"] == "dip":
-    device = devices.take_device(snakemake.config)
+    device = gpus.take_device(snakemake.config)
     log.info(devices.describe_device(device))
     iterations = int(ranking.iterations[ranking.run == best].item())
     first_seed = hyperparameters["seed"] + snakemake.params.folds

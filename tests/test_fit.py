@@ -334,9 +334,9 @@ def test_a_training_that_is_to_end_hands_over_after_the_iteration_that_it_is_in(
     whole = list(fit(scene, chosen, CPU, 4))
     paintings = fit(scene, chosen, CPU, 4)
     before = [next(paintings) for _ in range(2)]
-    ENDING.set()
+    ENDING.told = True
     before += [next(paintings) for _ in range(2)]
-    ENDING.clear()
+    ENDING.told = False
     assert [painting.iteration for painting in before] == [0, 4, 5, 6]
     again = list(fit(scene, chosen, CPU, 4, before[-1].state()))
     assert [painting.iteration for painting in again] == [8, 11]

@@ -49,8 +49,9 @@ def running(*command, **how):
 def install():
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("to start a SLURM takes root and apt-get")
-    if CONF.exists() and MARK not in CONF.read_text():
-        pytest.skip(f"{CONF} is someone else's")
+    for file in (CONF, GRES):
+        if file.exists() and MARK not in file.read_text():
+            pytest.skip(f"{file} is someone else's")
     if not all(map(shutil.which, PACKAGES)):
         try:
             run("apt-get", "update")
@@ -139,9 +140,10 @@ def finished(cluster, tmp_path_factory):
 
 
 def test_jobs_ask_for_what_the_profile_says(finished):
-    """A scan is five of them: its light rules are joined."""
-    asked = {re.search("Comment=rule_([a-z]+)", job)[1]: job for job in jobs()}
-    assert sorted(asked) == ["compare", "finish", "inpaint", "prepare", "refit", "summary"]
+    """A scan is five of them, its light rules joined, and the summary one."""
+    names = [re.search("Comment=rule_([a-z]+)", job)[1] for job in jobs()]
+    assert sorted(names) == ["compare", "finish", "inpaint", "prepare", "refit", "summary"]
+    asked = dict(zip(names, jobs(), strict=True))
     assert all("JobState=COMPLETED" in job for job in asked.values())
     for rule in ("inpaint", "refit"):
         training = asked.pop(rule)

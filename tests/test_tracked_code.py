@@ -9,7 +9,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RULES = {path.name: path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")}
 # Words, checks and the bits of files, which never change: no edit of these changes a result, only whether there is one.
-UNTRACKED = {"errors", "logs", "storage", "config", "bits", "memory", "limits", "locks", "resume", "side_by_side"}
+UNTRACKED = {
+    "errors",
+    "logs",
+    "storage",
+    "config",
+    "bits",
+    "memory",
+    "limits",
+    "locks",
+    "gpus",
+    "resume",
+    "side_by_side",
+}
 # Snapshots keep the colour map that they have: a new one must not train anything.
 UNTRACKED_BY = {"inpaint": {"pictures"}, "halving": {"pictures"}}
 

@@ -440,6 +440,15 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
     summary = pd.read_csv(project / "results" / "summary.csv", index_col="scan")
     assert summary.problem["demo_saxs"].startswith("scans/demo_saxs.yaml: mask: it hides")
     assert pd.isna(summary.problem["demo_waxs"]) and summary.score["demo_waxs"] > 0
+    # What was mended is no problem any more, whatever else is as it was.
+    edit(
+        project / "scans" / "demo_saxs.yaml",
+        "kind: figure\nmask: {user: {rectangle: [0, 0, 207, 150]}}",
+        "kind: figure",
+    )
+    snakemake(project)
+    assert pd.read_csv(project / "results" / "summary.csv").problem.isna().all()
+    assert planned(project) == {}
 
 
 def test_another_number_of_runs_a_job_redoes_nothing(project):

@@ -108,12 +108,22 @@ def write_summary():
     from scatterheal.storage import write_csv
     from scatterheal.summary import after_failure
 
+    planned = list(workflow.dag.needrun_jobs(exclude_finished=False))
+    if not any(job.rule.name == "summary" for job in planned):
+        return
+    unfinished = {}
+    for job in workflow.dag.needrun_jobs():
+        if scan := dict(job.wildcards.items()).get("scan"):
+            unfinished.setdefault(scan, set()).add(job.rule.name)
+    file = Path(RESULTS, "summary.csv")
     try:
         of_scans = {scan: configuration.file_of(scan, FILES) for scan in [*USED, *REFUSED]}
-        table = after_failure(Path(RESULTS), of_scans, STARTED, CONFIG.heal_with)
-        write_csv(Path(RESULTS, "summary.csv"), table)
+        write_csv(file, after_failure(Path(RESULTS), of_scans, unfinished, STARTED, CONFIG.heal_with))
+        # The next run makes it again.
+        workflow.persistence.cleanup_metadata(str(file))
+        os.utime(file, (0, 0))
     except (ScanError, OSError) as error:
-        logger.error(f"{RESULTS}/summary.csv could not be written: {error}")
+        logger.error(f"{file} could not be written: {error}")
 
 
 # What the jobs of the rule crop ask of a scan's YAML.

@@ -1,4 +1,4 @@
-# From a scan's file to what is missing in it. Nothing here is tried again: what is wrong with an input stays wrong.
+# From a scan's file to what is missing in it.
 
 
 localrules:
@@ -37,7 +37,6 @@ rule crop:
         f"{RESULTS}/logs/crop/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/crop/{{scan}}.tsv"
-    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -62,7 +61,6 @@ rule truth:
         f"{RESULTS}/logs/truth/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/truth/{{scan}}.tsv"
-    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -100,7 +98,6 @@ rule intensity:
         f"{RESULTS}/logs/intensity/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/intensity/{{scan}}.tsv"
-    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -130,7 +127,6 @@ rule mask:
         f"{RESULTS}/logs/mask/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/mask/{{scan}}.tsv"
-    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
@@ -173,7 +169,6 @@ rule holdout:
         f"{RESULTS}/logs/holdout/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/holdout/{{scan}}.tsv"
-    retries: 0
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
