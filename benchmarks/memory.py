@@ -4,7 +4,8 @@ python benchmarks/memory.py
 
 Trains each network for two iterations by each engine, by the fast one also sparing of memory, on Cartesian canvases of
 several sizes by the squared error and on polar ones by the likelihood of censored counts and of others, each in a
-process of its own, and prints a Markdown table. The last two rows are what the report's network would take on all pixels of a Pilatus 2M, not tried.
+process of its own, and prints a Markdown table. The last two rows are what the report's network would take on all
+pixels of a Pilatus 2M, not tried.
 """
 
 import multiprocessing
