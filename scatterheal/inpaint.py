@@ -162,7 +162,9 @@ class Training:
                 if here:
                     # Its networks need no memory until it goes on.
                     self._before = None if self.ended else state()
-                    return
+                    # One that has made all its iterations ends by itself, and its log says so.
+                    if self.trained < self.chosen["iterations"]:
+                        return
         except RuntimeError:
             self._take_up(self._before)
             raise

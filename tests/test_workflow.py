@@ -597,7 +597,7 @@ def test_bad_scans_are_refused_together_and_redo_nothing(project):
         (project / "scans" / f"{name}.yaml").write_text(text)
     code, output = snakemake(project, check=False)
     assert code != 0 and "Traceback" not in output
-    assert jobs_of(output) == {"refuse": len(refused)}
+    assert jobs_of(output) == {"refuse": len(refused), "summary": 1}
     for name, (_, words) in refused.items():
         assert f"scans/{name}.yaml: {words}" in output
 
