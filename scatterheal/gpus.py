@@ -67,11 +67,12 @@ def wait_for_one(names: Sequence[str], slots: int, folder: Path) -> tuple[int, i
     SystemExit
         The job was told to end.
     """
-    for waited in itertools.count():
+    waits = False
+    while True:
         for slot, number in itertools.product(range(slots), range(len(names))):
             if locks.hold(folder / f"scatterheal-{names[number]}-{slot}.lock"):
                 return number, slot
-        if waited == 0:
+        if not waits:
             log.info("every GPU is taken: waits until one is free")
+        waits = True
         end_if_told(after=1)
-    raise AssertionError("count has no end")

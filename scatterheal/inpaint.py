@@ -43,7 +43,8 @@ def train(
     state: State | None,
     sparing: bool,
 ) -> Iterator[Painting]:
-    """Train by the engine that is asked for; sparing of memory, as the fast one alone can be."""
+    """Train by the engine that is asked for; where memory is short sparing of it, as the fast one alone can be."""
+    sparing = sparing or memory.SPARING.get()
     of_engine = {"sparing": True} if sparing and chosen["engine"] == "fast" else {}
     return ENGINES[chosen["engine"]](scene, chosen, device, every, state, **of_engine)
 
@@ -107,19 +108,21 @@ class Training:
 
     def _take_up(self, state: State | None) -> None:
         """Be where a state says, or where nothing is trained yet."""
-        self._before, count = state, len(self.folds)
-        noted = state or {"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in range(count)]}
-        running = noted.get("running", {"iteration": [], "variance": []})
+        self._before = state
+        noted = state or {
+            **{"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in self.folds]},
+            **{"running": {"iteration": [], "variance": []}, "average": None},
+        }
         self._seen: int = noted["seen"]
-        # The lists are made longer here, and stay what they are in the state.
+        # The lists are made longer here, and stay what they are in the state, to which a training may have to go back.
         self.curve: dict[str, list[float]] = {name: list(values) for name, values in noted["curve"].items()}
         self._losses: list[list[float]] = [list(of_fold) for of_fold in noted["losses"]]
-        self._running: dict[str, list[float]] = {name: list(values) for name, values in running.items()}
+        self._running: dict[str, list[float]] = {name: list(values) for name, values in noted["running"].items()}
         self.cells: dict[int, list[NDArray[np.float32]]] = {
             checked: [np.asarray(cells) for cells in of_folds] for checked, of_folds in noted["cells"].items()
         }
         self._variance = stopping.MovingVariance()
-        if noted.get("average") is not None:
+        if noted["average"] is not None:
             self._variance.average, self._variance.variance = noted["average"].numpy(), noted["variance"]
         self.stop = self._stop_at(self.trained) if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
 
@@ -147,9 +150,8 @@ class Training:
             return
         of_folds = self._before["folds"] if self._before else [None] * len(self.folds)
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
-        sparing = self._sparing or memory.SPARING.get()
         each = zip(self.folds, of_folds, strict=True)
-        trained = [fold.train(self._device, every, state, self._seen, sparing) for fold, state in each]
+        trained = [fold.train(self._device, every, state, self._seen, self._sparing) for fold, state in each]
         try:
             for paintings in zip(*trained, strict=True):
                 # What is handed over because the job is to end is no check.

@@ -53,7 +53,9 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
             log.error("%s: %s", about, error)
             say(f"{about}: {error}")
         else:
-            line = f"{about}: unexpected {kind.__name__}: {error} (see {path})"
+            # Of side by side trainings each has its own; of them all the last one's hook is asked.
+            own = _own.get(None)
+            line = f"{about}: unexpected {kind.__name__}: {error} (see {own.name if own else path})"
             log.critical("%s; please report it", line, exc_info=(kind, error, trace))
             say(line)
 

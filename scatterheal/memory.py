@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 # a share of that; the painting and its average, bytes a cell; what the pixels read of it, their loss and its gradients,
 # bytes a pixel, with censored counts more. benchmarks/memory.py measures all of them.
 BESIDE, EACH_CELL, EACH_PIXEL, IF_CENSORED = 0.3, 100, 65, 65
-# What a sparing training takes of that at most; also measured there.
+# What a sparing training takes of that at most: a first guess.
 SPARED = 0.9
 # Whether a training is to be sparing although it seemed to fit: the GPU said that it does not.
 SPARING: ContextVar[bool] = ContextVar("sparing", default=False)
@@ -142,7 +142,7 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     if hyperparameters["engine"] == "fast":
         wanted *= SPARED
         if wanted <= left:
-            log.info("keeps less and computes it again, in %.1f GB, and takes two thirds longer", wanted / 1e9)
+            log.info("keeps less and computes it again, in %.1f GB, which takes longer", wanted / 1e9)
             return True
     if canvas.centre is None:
         side = int(max(canvas.rows, canvas.columns) * math.sqrt(left / wanted)) // 32 * 32

@@ -63,10 +63,10 @@ def refit(
     """
     chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
-    of_all = memory.check(prepared.scene, chosen, device)
+    sparing = memory.check(prepared.scene, chosen, device)
 
     def trained(seed: int) -> tuple[NDArray, NDArray, NDArray]:
-        every, sparing = chosen["check_every"], of_all or memory.SPARING.get()
+        every = chosen["check_every"]
         side = sides[seed] if sides else None
         before = side.read() if side else None
         paintings = {done: cells.numpy() for done, cells in before["cells"].items()} if before else {}

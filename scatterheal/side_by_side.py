@@ -59,10 +59,12 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
         return [work(item) for item in items]
     left, results = dict(enumerate(items)), {}
     at_once = min(AT_ONCE, len(left))
-    while left:
+    while True:
         results |= zip(left, in_threads(work, left.values(), device, at_once), strict=True)
         left = {k: item for k, item in left.items() if memory.ran_out(results[k].exception())}
-        if left and at_once == 1 and memory.SPARING.get():
+        if not left:
+            return [results[k].result() for k in range(len(results))]
+        if at_once == 1 and memory.SPARING.get():
             raise ScanError(
                 "fit: the GPU's memory is too small for a training, also alone and sparing; fewer channels, a smaller "
                 "max_side or a larger radius_step, or device: cpu"
@@ -72,13 +74,12 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
             del results[k]
         gc.collect()
         torch.cuda.empty_cache()
-        if left and at_once > 1:
+        if at_once > 1:
             at_once //= 2
             log.warning("too little memory on the GPU: %d of them again, %d at a time", len(left), at_once)
-        elif left:
+        else:
             memory.SPARING.set(True)
             log.warning("too little memory on the GPU: %d of them again, keeping less, which takes longer", len(left))
-    return [results[k].result() for k in range(len(results))]
 
 
 def in_threads(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDIES = {
     **dict.fromkeys(FULL, "make room there"),
-    errno.EROFS: "set results to a folder that can be written",
+    errno.EROFS: "choose a folder that can be written",
     errno.EACCES: "see who may write there",
     errno.EPERM: "see who may write there",
     errno.ENOENT: "it was removed while jobs ran: see that nothing does",

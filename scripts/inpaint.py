@@ -18,8 +18,6 @@ hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
-
-
 sides = {}
 
 
