@@ -6,9 +6,9 @@ python benchmarks/halving.py --cache FOLDER [--grid scattering | paper] [--scans
 Each run of a grid is trained once, to its end, and looked at on the way where the rungs of `search: halving` end. From
 that the choices of halving are replayed: trainings are deterministic, and a test compares a replay with true halving.
 The grids are `scattering`, 48 networks round the preset of that name, and `paper`, the report's 40; every run is
-checked a hundred times. NAME is demo_saxs, demo_waxs or one of the six simulated scans of scatterheal/simulate.py.
-FOLDER keeps each finished training, so that an interrupted measurement goes on, and two commands may train different
-scans at a time; it knows settings alone, so empty it when the training itself changes.
+checked a hundred times. NAME is a real scan that tests/scans describes, a demo scan, or one of the six simulated scans
+of scatterheal/simulate.py. FOLDER keeps each finished training, so that an interrupted measurement goes on, and two
+commands may train different scans at a time; it knows settings alone, so empty it when the training itself changes.
 """
 
 import argparse
@@ -43,7 +43,8 @@ GRIDS = {
     },
     "paper": None,
 }
-SCANS = ("demo_saxs", "demo_waxs", "four_lobes")
+FILES = {file.stem: file for folder in ("tests/scans", "scans") for file in sorted((ROOT / folder).glob("*.yaml"))}
+SCANS = ("HDPE_85_low", "MD2_MV_bulk_3", "demo_waxs", "four_lobes")
 FOLDS, CHECKS = 2, 100
 
 
@@ -54,7 +55,7 @@ def scan_of(name: str) -> tuple[Exposure, NDArray[np.uint8]]:
         image, reasons, centre = simulated.counts.astype(np.float32), simulated.reasons, simulated.centre
         flags, unit, limits = np.zeros(image.shape, np.uint8), "counts", None
     else:
-        prepared = prepare(read_scan(ROOT / "scans" / f"{name}.yaml"))
+        prepared = prepare(read_scan(FILES[name]))
         image, flags, meaning = prepared.intensity[:3]
         reasons, centre = prepared.reasons.reasons, centre_of(prepared.reasons.found)
         unit, limits = meaning["unit"], meaning.get("limits")
@@ -147,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--grid", choices=GRIDS, default="scattering")
-    parser.add_argument("--scans", nargs="*", default=SCANS, choices=[*SCANS[:2], *simulate.SCENES], metavar="NAME")
+    parser.add_argument("--scans", nargs="*", default=SCANS, choices=[*FILES, *simulate.SCENES], metavar="NAME")
     parser.add_argument("--iterations", type=int, help="instead of the preset's")
     parser.add_argument("--channels", type=int, help="of all networks, instead of the grid's")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="instead of the preset's")
