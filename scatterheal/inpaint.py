@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scatterheal import fast, fit, memory, stopping
+from scatterheal import fast, fit, memory
 from scatterheal.canvas import View
 from scatterheal.deviance import deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
 from scatterheal.fit import ENDING, Painting, Scene, State
 from scatterheal.judge import judge
+from scatterheal.record import Record
 from scatterheal.resume import SideFile, keep_or_end
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
@@ -26,11 +27,6 @@ from scatterheal.uncertainty import pool
 log = logging.getLogger(__name__)
 
 ENGINES = {"reference": fit.fit, "fast": fast.fit}
-# The held-out score is smoothed over so many checks before its lowest is looked for, and the best of so many is a run's
-# standing among others.
-SMOOTH = 3
-# No variance is believed before this share of the iterations.
-WARM_UP = 0.1
 # How far a painting still moved: between the checks nearest to these shares of the iterations that it is of.
 MEMBERS = (0.5, 0.625, 0.75, 0.875, 1.0)
 
@@ -108,33 +104,17 @@ class Training:
 
     def _take_up(self, state: State | None) -> None:
         """Be where a state says, or where nothing is trained yet."""
-        self._before = state
-        noted = state or {
-            **{"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in self.folds]},
-            **{"running": {"iteration": [], "variance": []}, "average": None},
-        }
-        self._seen: int = noted["seen"]
-        # The lists are made longer here, and stay what they are in the state, to which a training may have to go back.
-        self.curve: dict[str, list[float]] = {name: list(values) for name, values in noted["curve"].items()}
-        self._losses: list[list[float]] = [list(of_fold) for of_fold in noted["losses"]]
-        self._running: dict[str, list[float]] = {name: list(values) for name, values in noted["running"].items()}
-        self.cells: dict[int, list[NDArray[np.float32]]] = {
-            checked: [np.asarray(cells) for cells in of_folds] for checked, of_folds in noted["cells"].items()
-        }
-        self._variance = stopping.MovingVariance()
-        if noted["average"] is not None:
-            self._variance.average, self._variance.variance = noted["average"].numpy(), noted["variance"]
-        self.stop = self._stop_at(self.trained) if self.curve["iteration"] else stopping.Stopping(0, np.nan, True)
+        self._before, self.record = state, Record(self.chosen, len(self.folds), state)
 
     @property
     def trained(self) -> int:
         """Iterations made so far, up to the last check; -1 before the first."""
-        return self.curve["iteration"][-1] if self.curve["iteration"] else -1
+        return self.record.trained
 
     @property
     def ended(self) -> bool:
         """Whether it has been trained as far as it would be alone."""
-        return not self.stop.falling or self.trained == self.chosen["iterations"]
+        return self.record.ended
 
     def advance(self, until: float = np.inf) -> None:
         """Train on to the first check at or after an iteration, or until the training ends by itself.
@@ -151,7 +131,7 @@ class Training:
         of_folds = self._before["folds"] if self._before else [None] * len(self.folds)
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
         each = zip(self.folds, of_folds, strict=True)
-        trained = [fold.train(self._device, every, state, self._seen, self._sparing) for fold, state in each]
+        trained = [fold.train(self._device, every, state, self.record.seen, self._sparing) for fold, state in each]
         try:
             for paintings in zip(*trained, strict=True):
                 # What is handed over because the job is to end is no check.
@@ -176,88 +156,44 @@ class Training:
 
         The best of the checks nearest to the iteration that it would take: a single poor painting is nobody's end.
         """
-        taken = self._stop_at(until).iteration
-        made = [checked for checked in self.cells if checked <= until]
-        nearest = sorted(made, key=lambda checked: abs(checked - taken))[:SMOOTH]
-        told = [self._metrics(self._models(checked), checked) for checked in nearest]
+        told = [self._metrics(self._models(checked), checked) for checked in self.record.nearest(until)]
         return min(told, key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
 
     def result(self) -> Inpainted:
         """What it leaves behind, ended here."""
-        iteration, every = self._iteration(), self.chosen["snapshot_every"]
-        curve = {name: list(values) for name, values in self.curve.items()}
-        how = "no further" if not self.ended else "the end" if self.stop.falling else "stopped"
+        record, iteration = self.record, self.record.nearest()[0]
+        how = "no further" if not self.ended else "the end" if record.stop.falling else "stopped"
         log.info("after %d of %d iterations: %s", iteration, self.trained, how)
-        members = spread_over(self.cells, iteration)
+        members = spread_over(record.cells, iteration)
         models, spreads = zip(
             *(
-                model_and_spread([self.cells[checked][k] for checked in members], fold.prepared, self.scan)
+                model_and_spread([record.cells[checked][k] for checked in members], fold.prepared, self.scan)
                 for k, fold in enumerate(self.folds)
             ),
             strict=True,
         )
-        mean_score = np.mean([curve[f"score_{k}"] for k in range(len(self.folds))], axis=0)
         snapshots = {
-            checked: (float(score), painted(self.cells[checked][0], self.folds[0].prepared, self.scan))
-            for checked, score in zip(curve["iteration"], mean_score, strict=True)
-            if checked % every == 0 or checked == iteration
+            checked: (float(score), painted(record.cells[checked][0], self.folds[0].prepared, self.scan))
+            for checked, score in zip(record.curve["iteration"], record.scores.mean(axis=0), strict=True)
+            if checked % self.chosen["snapshot_every"] == 0 or checked == iteration
         }
         metrics = self._metrics(np.stack(models), iteration)
+        # Where it is trained on, its own curve becomes longer.
+        curve = {name: list(values) for name, values in record.curve.items()}
         return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
 
     def _state(self, paintings: Sequence[Painting]) -> State:
         """All that it needs to go on from here."""
-        average = self._variance.average
-        return {
-            "folds": [painting.state() for painting in paintings],
-            "seen": self._seen,
-            "curve": {name: list(values) for name, values in self.curve.items()},
-            "cells": {
-                checked: [torch.from_numpy(cells) for cells in of_folds] for checked, of_folds in self.cells.items()
-            },
-            "losses": [list(of_fold) for of_fold in self._losses],
-            "running": {name: list(values) for name, values in self._running.items()},
-            "average": None if average is None else torch.from_numpy(average),
-            "variance": self._variance.variance,
-        }
+        return {"folds": [painting.state() for painting in paintings], **self.record.state()}
 
     def _look_at(self, paintings: Sequence[Painting]) -> None:
-        """Note what was painted, and at a check how well, and whether to go on."""
-        chosen, iteration = self.chosen, paintings[0].iteration
-        self._seen = iteration
-        for of_fold, painting in zip(self._losses, paintings, strict=True):
-            of_fold += painting.loss.tolist()
-        if chosen["stop"] == "variance" and iteration > 0:
-            self._running["iteration"].append(iteration)
-            self._running["variance"].append(self._variance.update(paintings[0].latest.ravel()))
-        if iteration % chosen["check_every"] and iteration != chosen["iterations"]:
-            return
-        self.curve["iteration"].append(iteration)
-        self.cells[iteration] = [painting.cells for painting in paintings]
-        for k, (fold, painting) in enumerate(zip(self.folds, paintings, strict=True)):
-            losses = self._losses[k]
-            self.curve.setdefault(f"loss_{k}", []).append(float(np.mean(losses)) if losses else np.nan)
-            self._losses[k] = []
-            self.curve.setdefault(f"score_{k}", []).append(fold.score(painting.cells))
-        self.stop = self._stop_at()
-
-    def _stop_at(self, until: float = np.inf) -> stopping.Stopping:
-        """Whether it was to go on at an iteration, and which one was it so far."""
-        chosen, (curve, running) = self.chosen, (_up_to(until, made) for made in (self.curve, self._running))
-        if chosen["stop"] == "hidden":
-            of_folds = [curve[f"score_{k}"] for k in range(len(self.folds))]
-            return stopping.best_iteration(curve["iteration"], of_folds, chosen["patience"], SMOOTH)
-        if chosen["stop"] == "variance" and running["iteration"]:
-            start = WARM_UP * chosen["iterations"]
-            return stopping.first_valley(running["iteration"], running["variance"], chosen["patience"], start)
-        return stopping.Stopping(int(curve["iteration"][-1]), np.nan, True)
-
-    def _iteration(self) -> int:
-        """The iteration that would be taken now."""
-        return min(self.cells, key=lambda checked: (abs(checked - self.stop.iteration), checked))
+        """Note what was painted, and at a check how well."""
+        if self.record.note(paintings):
+            each = zip(self.folds, paintings, strict=True)
+            self.record.check(paintings, [fold.score(painting.cells) for fold, painting in each])
 
     def _models(self, iteration: int) -> NDArray[np.float32]:
-        each = zip(self.cells[iteration], self.folds, strict=True)
+        each = zip(self.record.cells[iteration], self.folds, strict=True)
         return np.stack([painted(cells, fold.prepared, self.scan) for cells, fold in each])
 
     def _metrics(self, models: NDArray[np.float32], iteration: int) -> dict[str, Any]:
@@ -265,7 +201,7 @@ class Training:
         return {
             **judge(self.scan, models, self.hidden, self.truth),
             "iterations": iteration,
-            "still_falling": bool(self.stop.falling and self.chosen["stop"] != "end"),
+            "still_falling": bool(self.record.stop.falling and self.chosen["stop"] != "end"),
             "cost": float(iteration * canvas.rows * canvas.columns) * self.chosen["channels"] ** 2,
         }
 
@@ -367,9 +303,3 @@ class _Fold:
         if self.chosen["loss"] == "mse":
             return float(((seen - self.values) ** 2).mean(dtype=np.float64))
         return float(deviance(self.values, self.flags, np.exp(self.start + seen[:, 0])).mean())
-
-
-def _up_to(until: float, made: Mapping[str, list[float]]) -> dict[str, list[float]]:
-    """The part of a curve that was made up to an iteration."""
-    count = sum(iteration <= until for iteration in made["iteration"])
-    return {name: values[:count] for name, values in made.items()}

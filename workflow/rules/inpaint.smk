@@ -30,7 +30,9 @@ for name, runs in BATCHES.items():
             runs=with_hyperparameters,
             shared=SHARED,
             # Not pictures: a new colour map must not train anything, so that snapshots keep the one they have.
-            code=code("inpaint", "inpaint", *TRAINING, "outcome", "judge", "scores", "stopping", "uncertainty"),
+            code=code(
+                "inpaint", "inpaint", *TRAINING, "outcome", "judge", "scores", "record", "stopping", "uncertainty"
+            ),
         script:
             "../../scripts/inpaint.py"
 
@@ -69,6 +71,7 @@ if CONFIG.search == "halving" and NETWORKS:
                 "outcome",
                 "judge",
                 "scores",
+                "record",
                 "stopping",
                 "uncertainty",
             ),
