@@ -7,7 +7,7 @@ table shows medians over the rounds and ratios to the plain loop. What a score h
 the lowest that the plain loop in 32 bits comes to, on average over the rounds. The prototype is the eager loop that
 this project began with: 16-bit convolutions in the channels-last layout, PyTorch's own padding, a polar canvas of
 432 x 384 cells read by grid_sample, 32 channels. `convolutions` is the time of the network's convolutions alone, as the
-plain loop has them.
+plain loop has them. Where the processor does not compute in 16 bits all of it is in 32.
 """
 
 import argparse
@@ -225,13 +225,16 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measured(*asked.one, asked.threads)))
         return
+    from scatterheal.fast import computes_in_16_bits
+
+    precisions = PRECISIONS if computes_in_16_bits(device()) else PRECISIONS[:1]
     capabilities = torch.cpu.get_capabilities()
     has = [name for name in ("amx_bf16", "avx512_bf16") if capabilities.get(name)] or "neither AMX nor AVX512-BF16"
     print(f"{capabilities.get('cpu_name')}, {has}; {asked.threads} threads; torch {torch.__version__}\n")
     for name in asked.only:
         rows = []
         for _ in range(asked.rounds):
-            for engine, precision in BENCHMARKS[name][1]:
+            for engine, precision in (pair for pair in BENCHMARKS[name][1] if pair[1] in precisions):
                 command = [sys.executable, __file__, "--threads", str(asked.threads), "--one", name, engine, precision]
                 told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
                 rows.append({"engine": engine, "precision": precision, **json.loads(told)})
