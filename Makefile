@@ -14,12 +14,12 @@ run: .venv/installed
 	@echo "  healed images: results/<scan>/healed.tif, scores: results/summary.csv, all of it: results/report.html"
 
 test: .venv/installed
-	@echo "scatterheal: linters, doctests and tests (about 25 minutes on 2 cores)"
+	@echo "scatterheal: linters, doctests and tests (about 15 minutes on 2 cores)"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 	@echo "scatterheal: all tests passed"
 
 clean:

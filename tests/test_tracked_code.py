@@ -97,7 +97,7 @@ def tracked():
                 yield rule or re.search(r"scripts/(\w+)\.py", body)[1], script, set(modules)
 
 
-@pytest.mark.parametrize(("rule", "script", "modules"), list(tracked()), ids=lambda value: str(value))
+@pytest.mark.parametrize(("rule", "script", "modules"), list(tracked()), ids=[rule for rule, *_ in tracked()])
 def test_a_rule_tracks_every_module_behind_its_result(rule, script, modules):
     assert script == rule
     assert not behind(rule) - modules, f"add them to code() of the rule {rule}, or an edit of them redoes nothing"
