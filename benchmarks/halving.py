@@ -1,7 +1,7 @@
 """What successive halving saves, and what it loses: its winner against that of the exhaustive grid.
 
-python benchmarks/halving.py --cache FOLDER [--grid scattering | paper] [--scans NAME ...]
-                             [--iterations N] [--channels N] [--precision bfloat16] [--stop end] [--runs N]
+python benchmarks/halving.py --cache FOLDER [--grid scattering | paper] [--scans NAME ...] [--fit KEY=VALUE ...]
+                             [--runs N]
 
 Each run of a grid is trained once, to its end, and looked at on the way where the rungs of `search: halving` end. From
 that the choices of halving are replayed: trainings are deterministic, and a test compares a replay with true halving.
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import yaml
 from numpy.typing import NDArray
 
 from scatterheal import holdout, scale, search, simulate, storage
@@ -149,16 +150,13 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--grid", choices=GRIDS, default="scattering")
     parser.add_argument("--scans", nargs="*", default=SCANS, choices=[*FILES, *simulate.SCENES], metavar="NAME")
-    parser.add_argument("--iterations", type=int, help="instead of the preset's")
-    parser.add_argument("--channels", type=int, help="of all networks, instead of the grid's")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], help="instead of the preset's")
-    parser.add_argument("--stop", choices=["end", "hidden"], help="instead of the preset's")
+    parser.add_argument("--fit", nargs="*", default=[], metavar="KEY=VALUE", help="of all networks, as in config.yaml")
     parser.add_argument("--runs", type=int, help="only the first so many of the grid")
     asked = parser.parse_args()
     asked.cache.mkdir(parents=True, exist_ok=True)
     use_threads(1)
-    given = {key: getattr(asked, key) for key in ("iterations", "channels", "precision", "stop") if getattr(asked, key)}
-    iterations = asked.iterations or read_config({"preset": asked.grid}).fit.iterations
+    given = {key: yaml.safe_load(value) for key, _, value in (pair.partition("=") for pair in asked.fit)}
+    iterations = read_config({"preset": asked.grid, "fit": given}).fit.iterations
     every = max(iterations // CHECKS, 1)
     grid = GRIDS[asked.grid] and {axis: values for axis, values in GRIDS[asked.grid].items() if axis not in given}
     fit = {**given, "check_every": every, "snapshot_every": CHECKS * every}

@@ -11,6 +11,13 @@ settings.load_profile("same")
 
 SCANS = Path(__file__).parent / "scans"
 SHARED = Path(__file__).parents[2] / "shared" / "scans"
+# The files that take longest.
+LONGEST = {"test_disk", "test_resume", "test_slurm", "test_workflow"}
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first: of tests side by side none is left alone with one of them in the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")
