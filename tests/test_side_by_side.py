@@ -34,7 +34,7 @@ def test_a_run_is_what_it_would_be_alone():
 
 
 def test_all_are_at_work_at_once_and_the_first_error_is_told():
-    meeting = threading.Barrier(3, timeout=20)
+    meeting = threading.Barrier(3, timeout=120)
 
     def work(item):
         meeting.wait()
@@ -110,7 +110,7 @@ def test_each_has_a_log_of_its_own_or_that_of_who_began_it(tmp_path, monkeypatch
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     files = {name: str(tmp_path / f"{name}.log") for name in ("job", "a", "b")}
-    meeting = threading.Barrier(3, timeout=20)
+    meeting = threading.Barrier(3, timeout=120)
 
     def work(name):
         if name:
