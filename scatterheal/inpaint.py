@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -179,7 +180,7 @@ class Training:
         }
         metrics = self._metrics(np.stack(models), iteration)
         # Where it is trained on, its own curve becomes longer.
-        curve = {name: list(values) for name, values in record.curve.items()}
+        curve = copy.deepcopy(record.curve)
         return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
 
     def _state(self, paintings: Sequence[Painting]) -> State:

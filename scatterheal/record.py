@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,12 +40,12 @@ class Record:
         }
         self.seen: int = noted["seen"]
         # The lists are made longer here, and stay what they are in the state, to which a training may have to go back.
-        self.curve: dict[str, list[float]] = {name: list(values) for name, values in noted["curve"].items()}
+        self.curve: dict[str, list[float]] = copy.deepcopy(noted["curve"])
+        self._losses: list[list[float]] = copy.deepcopy(noted["losses"])
+        self._running: dict[str, list[float]] = copy.deepcopy(noted["running"])
         self.cells: dict[int, list[NDArray[np.float32]]] = {
             checked: [np.asarray(cells) for cells in of_folds] for checked, of_folds in noted["cells"].items()
         }
-        self._losses: list[list[float]] = [list(of_fold) for of_fold in noted["losses"]]
-        self._running: dict[str, list[float]] = {name: list(values) for name, values in noted["running"].items()}
         self._variance = stopping.MovingVariance()
         if noted["average"] is not None:
             self._variance.average, self._variance.variance = noted["average"].numpy(), noted["variance"]
@@ -96,12 +97,12 @@ class Record:
         average = self._variance.average
         return {
             "seen": self.seen,
-            "curve": {name: list(values) for name, values in self.curve.items()},
+            "curve": copy.deepcopy(self.curve),
+            "losses": copy.deepcopy(self._losses),
+            "running": copy.deepcopy(self._running),
             "cells": {
                 checked: [torch.from_numpy(cells) for cells in of_folds] for checked, of_folds in self.cells.items()
             },
-            "losses": [list(of_fold) for of_fold in self._losses],
-            "running": {name: list(values) for name, values in self._running.items()},
             "average": None if average is None else torch.from_numpy(average),
             "variance": self._variance.variance,
         }
