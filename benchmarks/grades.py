@@ -42,8 +42,8 @@ CHECKS = 10 * FRAMES
 RESAMPLES = 1000
 SCORES = {
     "last": "held-out score, last picture",
-    "blocks": "squared error of means over 15 x 15 hidden pixels, last picture",
     "ranked": "the same, collapsed runs last",
+    "blocks": f"squared error of means over {BLOCK} x {BLOCK} hidden pixels, last picture",
     "lowest": "held-out score, lowest of four pictures",
     "loss": "training loss, last picture",
     "lowest_loss": "training loss, lowest of four pictures",
