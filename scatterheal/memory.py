@@ -25,14 +25,21 @@ log = logging.getLogger(__name__)
 # a share of that; the painting and its average, bytes a cell; what the pixels read of it, their loss and its gradients,
 # bytes a pixel, with censored counts more. benchmarks/memory.py measures all of them.
 BESIDE, EACH_CELL, EACH_PIXEL, IF_CENSORED = 0.3, 100, 65, 65
-# What a sparing training takes of that at most: a first guess.
-SPARED = 0.9
+# Shares of what the network takes in the plain loop: at most so much in the fast engine, of which a sparing training
+# takes at most so much. Both were measured in 32 bits on a CPU; in 16 bits the first is not taken for granted.
+FAST, SPARED = 0.7, 0.8
 # Whether a training is to be sparing although it seemed to fit: the GPU said that it does not.
 SPARING: ContextVar[bool] = ContextVar("sparing", default=False)
 
 
 def needed(
-    canvas: Canvas, inputs: int, outputs: int, hyperparameters: Mapping[str, Any], pixels: int, censored: bool = False
+    canvas: Canvas,
+    inputs: int,
+    outputs: int,
+    hyperparameters: Mapping[str, Any],
+    pixels: int,
+    censored: bool = False,
+    sparing: bool = False,
 ) -> float:
     """The memory that a step of a training takes at most, from the sizes of all that its network keeps.
 
@@ -42,23 +49,27 @@ def needed(
     inputs, outputs : int
         Channels of what the network is fed and of what it paints.
     hyperparameters : mapping
-        network, channels and precision: fields of `scatterheal.config.Fit`.
+        network, channels, precision and engine: fields of `scatterheal.config.Fit`.
     pixels : int
         Of the scan.
     censored : bool
         Whether some counts are only known to lie beyond a limit.
+    sparing : bool
+        Whether the fast engine is to be.
 
     Returns
     -------
     needed : float
-        Bytes, to a fifth.
+        Bytes: of the plain loop to a fifth, of the fast engine at most.
 
     Examples
     --------
     >>> from scatterheal.canvas import cartesian
-    >>> chosen = {"network": "vase", "channels": 128, "precision": "float32"}
+    >>> chosen = {"network": "vase", "channels": 128, "precision": "float32", "engine": "reference"}
     >>> round(needed(cartesian((1679, 1475), None), 2, 1, chosen, 1679 * 1475) / 1e9, 1)
     21.4
+    >>> round(needed(cartesian((1679, 1475), None), 2, 1, {**chosen, "engine": "fast"}, 1679 * 1475) / 1e9, 1)
+    15.1
     """
     kept: dict[int, Tensor] = {}
 
@@ -71,7 +82,9 @@ def needed(
     # Tensors on this device have a size and no content.
     with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         networks.build(name, inputs, outputs, channels, canvas.wraps)(torch.empty(1, inputs, rows, columns))
-    share = 0.5 if hyperparameters["precision"] == "bfloat16" else 1.0
+    share = 0.5 if hyperparameters["precision"] == "bfloat16" else FAST if hyperparameters["engine"] == "fast" else 1.0
+    if sparing:
+        share *= SPARED
     of_network = (1 + BESIDE) * share * sum(tensor.nbytes for tensor in kept.values()) + EACH_CELL * rows * columns
     return of_network + (EACH_PIXEL + IF_CENSORED * censored) * pixels
 
@@ -135,12 +148,13 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         inputs = len(scene.maps)
     censored = scene.at_most is not None or scene.at_least is not None
     outputs, pixels = scene.values.shape[1], scene.known.size
-    wanted, left = needed(canvas, inputs, outputs, hyperparameters, pixels, censored), free(device)
+    asked = (canvas, inputs, outputs, hyperparameters, pixels, censored)
+    wanted, left = needed(*asked), free(device)
     log.info("the training takes about %.1f GB of memory of %.1f GB that are free", wanted / 1e9, left / 1e9)
     if wanted <= left:
         return False
     if hyperparameters["engine"] == "fast":
-        wanted *= SPARED
+        wanted = needed(*asked, sparing=True)
         if wanted <= left:
             log.info("keeps less and computes it again, in %.1f GB, which takes longer", wanted / 1e9)
             return True
