@@ -155,10 +155,12 @@ class Training:
     def standing(self, until: float = np.inf) -> dict[str, Any]:
         """The metrics by which it is to be compared with others, were it to end here, or had it ended at an iteration.
 
-        The best of the checks nearest to the iteration that it would take: a single poor painting is nobody's end.
+        The middle one of the checks nearest to the iteration that it would take: a single poor painting is nobody's end,
+        and a single good one is none either, which would favour the runs that scatter.
         """
         told = [self._metrics(self._models(checked), checked) for checked in self.record.nearest(until)]
-        return min(told, key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
+        told.sort(key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
+        return told[(len(told) - 1) // 2]
 
     def result(self) -> Inpainted:
         """What it leaves behind, ended here."""

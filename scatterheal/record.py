@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scatterheal import stopping
 from scatterheal.fit import Painting, State
 
-# The held-out score is smoothed over so many checks before its lowest is looked for, and the best of so many is a run's
-# standing among others.
+# The held-out score is smoothed over so many checks before its lowest is looked for, and the middle one of so many is a
+# run's standing among others.
 SMOOTH = 3
 # No variance is believed before this share of the iterations.
 WARM_UP = 0.1
