@@ -4,10 +4,11 @@ python benchmarks/speed.py [--rounds N] [--threads N] [--only WORD ...]
 
 Every figure is that of a process of its own, start-up included where it says seconds; the engines take turns, and the
 table shows medians over the rounds and ratios to the plain loop. What a score has to come near to is the same for all:
-the lowest that the plain loop in 32 bits comes to, on average over the rounds. The prototype is the eager loop that
-this project began with: 16-bit convolutions in the channels-last layout, PyTorch's own padding, a polar canvas of
-432 x 384 cells read by grid_sample, 32 channels. `convolutions` is the time of the network's convolutions alone, as the
-plain loop has them. Where the processor does not compute in 16 bits all of it is in 32.
+the lowest that the plain loop in 32 bits comes to, on average over the rounds. The prototype is a plain eager loop:
+16-bit convolutions in the channels-last layout, PyTorch's own padding, a polar canvas of 432 x 384 cells read by
+grid_sample, 32 channels. `... products` is the time of the convolutions and matrix products of an engine's step alone,
+forwards and backwards, on numbers of the same sizes and layouts: no other code round the same products is faster. Where
+the processor does not compute in 16 bits all of it is in 32. CPUs alone.
 """
 
 import argparse
@@ -26,6 +27,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 # With an average: without one each look at the painting would be a painting more.
 PAPER = {"loss": "mse", "input": "meshgrid", "average": 0.97, "channels": 128, "lr": 0.01, "iterations": 10**6}
@@ -33,6 +36,8 @@ ROWS, COLUMNS = 192, 256
 PROTOTYPE_ROWS, PROTOTYPE_ANGLES = 432, 384
 # Iterations that are timed together, after as many that are not.
 TIMED = 4
+PRODUCTS = [getattr(torch.ops.aten, name) for name in ("convolution", "convolution_backward", "mm", "addmm", "bmm")]
+CPU = torch.device("cpu")
 CHECK_EVERY, LAST = 10, 400
 PRECISIONS = ("float32", "bfloat16")
 # How near to the plain loop's lowest a score must first have come, as a multiple of it.
@@ -40,54 +45,50 @@ NEAR = (1.01, 1.005)
 
 
 def paper(engine: str, precision: str) -> dict[str, float]:
-    """Seconds an iteration of the report's network on 192 x 256 pixels."""
+    """Seconds an iteration of the report's network on 192 x 256 pixels, of an engine or of its products alone."""
     from scatterheal.canvas import cartesian, view
     from scatterheal.config import Fit
     from scatterheal.fit import Scene
     from scatterheal.inpaint import ENGINES
 
+    engine, _, alone = engine.partition(" ")
     known = np.ones((ROWS, COLUMNS), bool)
     known[90:100] = False
     canvas = cartesian(known.shape, None)
     image = np.random.default_rng(0).random(known.shape, dtype=np.float32)
     scene = Scene(*view(canvas, known.shape), known, image[known][:, None])
     chosen = Fit(**PAPER, precision=precision).model_dump()
-    paintings = ENGINES[engine](scene, chosen, device(), TIMED)
+    paintings = ENGINES[engine](scene, chosen, CPU, 1)
     next(paintings)
-    next(paintings)
-    start = time.perf_counter()
-    next(paintings)
-    return {"s an iteration": (time.perf_counter() - start) / TIMED}
-
-
-def convolutions(precision: str) -> dict[str, float]:
-    """The convolutions of the report's network alone, forwards and backwards."""
-    from scatterheal import network
-
-    built = network.build("vase", 2, 1).to(memory_format=torch.channels_last)
-    sizes, hooks = [], []
-    for layer in built.modules():
-        if isinstance(layer, nn.Conv2d):
-            hooks.append(layer.register_forward_hook(lambda layer, given, _: sizes.append((layer, given[0].shape))))
-    with torch.no_grad():
-        built(torch.zeros(1, 2, ROWS, COLUMNS))
-    for hook in hooks:
-        hook.remove()
-    dtype = getattr(torch, precision)
-    given = [torch.rand(size, dtype=dtype).contiguous(memory_format=torch.channels_last) for _, size in sizes]
-    built.to(dtype)
-
-    def step() -> None:
-        for (layer, _), x in zip(sizes, given, strict=True):
-            layer.zero_grad()
-            x.grad = None
-            layer(x.requires_grad_()).sum().backward()
-
+    with Products() as products:
+        next(paintings)
+    step = products.again if alone else lambda: next(paintings)
     step()
     start = time.perf_counter()
     for _ in range(TIMED):
         step()
     return {"s an iteration": (time.perf_counter() - start) / TIMED}
+
+
+class Products(TorchDispatchMode):
+    """Notes the convolutions and matrix products that are computed, to compute the like of them again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[tuple[Callable[..., Any], list[Any]]] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        """Compute it, and note it."""
+        # S is sparse.
+        if function.overloadpacket in PRODUCTS and not any(isinstance(x, Tensor) and x.is_sparse_csr for x in given):
+            self.noted.append((function, tree_map_only(Tensor, torch.rand_like, given)))
+        return function(*given, **(named or {}))
+
+    def again(self) -> None:
+        """All of them, in their order."""
+        with torch.no_grad():
+            for function, given in self.noted:
+                function(*given)
 
 
 def scattering(engine: str, precision: str) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def scattering(engine: str, precision: str) -> dict[str, Any]:
         rates = prototype(scan.image, ~scan.missing, scan.centre, chosen)
     else:
         prepared = prepare(scan, ~scan.missing, chosen)
-        paintings = ENGINES[engine](prepared.scene, chosen, device(), CHECK_EVERY)
+        paintings = ENGINES[engine](prepared.scene, chosen, CPU, CHECK_EVERY)
         rates = ((painting.iteration, lambda at=painting.cells: painted(at, prepared, scan)) for painting in paintings)
     # Importing torch is a part of it; looking at the hidden pixels is none.
     began, course, looked = psutil.Process().create_time(), [], 0.0
@@ -190,16 +191,9 @@ def arrival(course: list[tuple[int, float, float]], target: float) -> dict[str, 
     return found
 
 
-def device() -> torch.device:
-    """Where to train."""
-    from scatterheal.devices import choose_device
-
-    return choose_device("auto")
-
-
 PLAIN = ("reference", "float32")
 BENCHMARKS = {
-    "paper": (paper, [PLAIN, *((e, p) for p in PRECISIONS for e in ("convolutions", "fast"))]),
+    "paper": (paper, [PLAIN, *((e, p) for p in PRECISIONS for e in ("reference products", "fast", "fast products"))]),
     "scattering": (scattering, [(e, p) for p in PRECISIONS for e in ("prototype", "reference", "fast")]),
 }
 
@@ -209,9 +203,11 @@ def measured(name: str, engine: str, precision: str, threads: int) -> dict[str, 
     from scatterheal.devices import use_threads
 
     use_threads(threads)
-    told = convolutions(precision) if engine == "convolutions" else BENCHMARKS[name][0](engine, precision)
-    # Kilobytes on Linux.
-    return {**told, "GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+    # KiB on Linux.
+    return {
+        **BENCHMARKS[name][0](engine, precision),
+        "GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+    }
 
 
 def main() -> None:
@@ -227,7 +223,7 @@ def main() -> None:
         return
     from scatterheal.fast import computes_in_16_bits
 
-    precisions = PRECISIONS if computes_in_16_bits(device()) else PRECISIONS[:1]
+    precisions = PRECISIONS if computes_in_16_bits(CPU) else PRECISIONS[:1]
     capabilities = torch.cpu.get_capabilities()
     has = [name for name in ("amx_bf16", "avx512_bf16") if capabilities.get(name)] or "neither AMX nor AVX512-BF16"
     print(f"{capabilities.get('cpu_name')}, {has}; {asked.threads} threads; torch {torch.__version__}\n")

@@ -38,6 +38,7 @@ def fit(
     every: int,
     state: State | None = None,
     sparing: bool = False,
+    pool: tuple[int, int] | None = None,
 ) -> Iterator[Painting]:
     """Fit a network to the known pixels of a scan, as `scatterheal.fit.fit` does.
 
@@ -47,6 +48,8 @@ def fit(
         As there; but precision: bfloat16 holds only where the processor computes in it.
     sparing : bool
         Whether to keep less in memory and to compute it again, to the same bytes.
+    pool : optional
+        From `torch.cuda.graph_pool_handle`: the memory in which trainings that take turns on one stream do their steps.
 
     Yields
     ------
@@ -133,7 +136,7 @@ def fit(
         advance()
         if due(iteration, every, chosen) or ENDING.told:
             if device.type == "cuda" and advance is step and not ENDING.told:
-                advance = _recorded(step, random)
+                advance = _recorded(step, random, pool)
             yield handed_over()
 
 
@@ -326,7 +329,7 @@ def _backwards(
     return of_x, of_kernel
 
 
-def _recorded(step: Callable[[], None], random: torch.Generator) -> Callable[[], None]:
+def _recorded(step: Callable[[], None], random: torch.Generator, pool: tuple[int, int] | None) -> Callable[[], None]:
     """A step as one graph for the GPU; its noise goes on as it would have."""
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(random)
@@ -334,7 +337,7 @@ def _recorded(step: Callable[[], None], random: torch.Generator) -> Callable[[],
     # replayed side by side. Nothing can be recorded on the default stream. What other threads do is no part of it.
     own = torch.cuda.current_stream()
     stream = None if own == torch.cuda.default_stream() else own
-    with RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+    with RECORDING, torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):
         step()
     return graph.replay
 

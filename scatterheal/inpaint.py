@@ -39,10 +39,10 @@ def train(
     every: int,
     state: State | None,
     sparing: bool,
+    pool: tuple[int, int] | None = None,
 ) -> Iterator[Painting]:
     """Train by the engine that is asked for; where memory is short sparing of it, as the fast one alone can be."""
-    sparing = sparing or memory.SPARING.get()
-    of_engine = {"sparing": True} if sparing and chosen["engine"] == "fast" else {}
+    of_engine = {"sparing": sparing or memory.SPARING.get(), "pool": pool} if chosen["engine"] == "fast" else {}
     return ENGINES[chosen["engine"]](scene, chosen, device, every, state, **of_engine)
 
 
@@ -73,10 +73,8 @@ class Training:
 
     Parameters
     ----------
-    scan, hidden, hyperparameters, device, truth
+    scan, hidden, hyperparameters, device, truth, view
         As for `inpaint`.
-    view : View, optional
-        From `scatterheal.scene.view_of`, where several runs share it.
     side : SideFile, optional
         Where its state is kept, and taken from.
     """
@@ -99,7 +97,7 @@ class Training:
             _Fold(scan, of_fold, {**self.chosen, "seed": seed}, view)
             for of_fold, seed in zip(hidden, seeds, strict=True)
         ]
-        self._sparing = memory.check(self.folds[0].prepared.scene, self.chosen, device)
+        self._sparing = memory.check(self.folds[0].prepared.scene, self.chosen, device, len(hidden))
         self._device, self.side = device, side
         self._take_up(side.read() if side else None)
 
@@ -132,7 +130,10 @@ class Training:
         of_folds = self._before["folds"] if self._before else [None] * len(self.folds)
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
         each = zip(self.folds, of_folds, strict=True)
-        trained = [fold.train(self._device, every, state, self.record.seen, self._sparing) for fold, state in each]
+        # The folds' steps come one after the other, and so can be done in the same memory.
+        pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
+        how = self.record.seen, self._sparing, pool
+        trained = [fold.train(self._device, every, state, *how) for fold, state in each]
         try:
             for paintings in zip(*trained, strict=True):
                 # What is handed over because the job is to end is no check.
@@ -155,8 +156,8 @@ class Training:
     def standing(self, until: float = np.inf) -> dict[str, Any]:
         """The metrics by which it is to be compared with others, were it to end here, or had it ended at an iteration.
 
-        The middle one of the checks nearest to the iteration that it would take: a single poor painting is nobody's end,
-        and a single good one is none either, which would favour the runs that scatter.
+        The middle one of the checks nearest to the iteration that it would take: one poor painting is nobody's end, and
+        one good one is none either, which would favour the runs that scatter.
         """
         told = [self._metrics(self._models(checked), checked) for checked in self.record.nearest(until)]
         told.sort(key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
@@ -215,6 +216,7 @@ def inpaint(
     hyperparameters: Mapping[str, Any],
     device: torch.device,
     truth: NDArray | None = None,
+    view: View | None = None,
     side: SideFile | None = None,
 ) -> Inpainted:
     """Train one network a fold, side by side, and score them on the pixels that they do not see.
@@ -230,6 +232,8 @@ def inpaint(
         Where to train.
     truth : array like the scan's image, optional
         The scan without holes and noise, where it is known.
+    view : View, optional
+        From `scatterheal.scene.views_of`, where several runs share it.
     side : SideFile, optional
         Where the training's state is kept: it goes on from what an earlier start left there, to the same bytes on a
         CPU.
@@ -245,7 +249,7 @@ def inpaint(
     SystemExit
         The job was told to end (`scatterheal.resume.end_in_time`).
     """
-    training = Training(scan, hidden, hyperparameters, device, truth, side=side)
+    training = Training(scan, hidden, hyperparameters, device, truth, view, side)
     training.advance()
     return training.result()
 
@@ -293,10 +297,16 @@ class _Fold:
             self.start = self.prepared.start[judged]
 
     def train(
-        self, device: torch.device, every: int, state: State | None, seen: int, sparing: bool
+        self,
+        device: torch.device,
+        every: int,
+        state: State | None,
+        seen: int,
+        sparing: bool,
+        pool: tuple[int, int] | None,
     ) -> Iterator[Painting]:
         """Train from the beginning or from a state, of which all paintings up to an iteration were seen."""
-        for painting in train(self.prepared.scene, self.chosen, device, every, state, sparing):
+        for painting in train(self.prepared.scene, self.chosen, device, every, state, sparing, pool):
             if painting.iteration > seen or ENDING.told:
                 yield painting
 

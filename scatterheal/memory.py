@@ -28,6 +28,8 @@ BESIDE, EACH_CELL, EACH_PIXEL, IF_CENSORED = 0.3, 100, 65, 65
 # Shares of what the network takes in the plain loop: at most so much in the fast engine, of which a sparing training
 # takes at most so much. Both were measured in 32 bits on a CPU; in 16 bits the first is not taken for granted.
 FAST, SPARED = 0.7, 0.8
+# What errors say: the allocator, cuBLAS, and PyTorch where cuDNN found room for none of its ways to convolve.
+OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED", "unable to find an engine")
 # Whether a training is to be sparing although it seemed to fit: the GPU said that it does not.
 SPARING: ContextVar[bool] = ContextVar("sparing", default=False)
 
@@ -100,22 +102,26 @@ def free(device: torch.device) -> int:
 
 
 def ran_out(error: BaseException | None) -> bool:
-    """Whether it says that a GPU's memory is too small: PyTorch's allocator, or a library that allocates by itself.
+    """Whether it says that a GPU's memory is too small.
 
     Examples
     --------
     >>> ran_out(torch.OutOfMemoryError()), ran_out(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
     (True, True)
+    >>> ran_out(RuntimeError("GET was unable to find an engine to execute this computation"))
+    True
     >>> ran_out(RuntimeError("shapes differ"))
     False
     """
     if isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in ("out of memory", "ALLOC_FAILED"))
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY)
 
 
-def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> bool:
+def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, folds: int = 1) -> bool:
     """Say how much memory a training will take, and refuse one for which there is not enough.
+
+    What other jobs take that start at the same time is not known here.
 
     Parameters
     ----------
@@ -124,6 +130,8 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         Fields of `scatterheal.config.Fit`.
     device : torch.device
         Where it is to be trained.
+    folds : int
+        Networks that take turns.
 
     Returns
     -------
@@ -149,12 +157,15 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     censored = scene.at_most is not None or scene.at_least is not None
     outputs, pixels = scene.values.shape[1], scene.known.size
     asked = (canvas, inputs, outputs, hyperparameters, pixels, censored)
-    wanted, left = needed(*asked), free(device)
-    log.info("the training takes about %.1f GB of memory of %.1f GB that are free", wanted / 1e9, left / 1e9)
+    kept, left, there = folds * _kept_by_each(scene, hyperparameters, device), free(device), "are free"
+    if device.type == "cuda":
+        there = "the GPU has"
+    wanted = needed(*asked) + kept
+    log.info("the training takes about %.1f GB of memory of %.1f GB that %s", wanted / 1e9, left / 1e9, there)
     if wanted <= left:
         return False
     if hyperparameters["engine"] == "fast":
-        wanted = needed(*asked, sparing=True)
+        wanted = needed(*asked, sparing=True) + kept
         if wanted <= left:
             log.info("keeps less and computes it again, in %.1f GB, which takes longer", wanted / 1e9)
             return True
@@ -166,6 +177,17 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     halved = ", or precision: bfloat16" if hyperparameters["precision"] == "float32" and has_16_bits else ""
     raise ScanError(
         f"fit.{key}: a network of {channels} channels on a canvas of {canvas.rows} x {canvas.columns} cells takes "
-        f"about {wanted / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free; set {key}: {remedy}, "
+        f"about {wanted / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB {there}; set {key}: {remedy}, "
         f"fewer channels{halved}"
     )
+
+
+def _kept_by_each(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> int:
+    """Bytes that each of some trainings keeps while the others have their turn: paintings; on a GPU a copy of S."""
+    if device.type == "cuda":
+        parts = (
+            part for matrix in (scene.reads, scene.spreads) for part in (matrix.data, matrix.indices, matrix.indptr)
+        )
+        return sum(part.nbytes for part in parts)
+    checks = hyperparameters["iterations"] // hyperparameters["check_every"] + 2
+    return 4 * checks * scene.canvas.rows * scene.canvas.columns * scene.values.shape[1]

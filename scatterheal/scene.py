@@ -86,6 +86,26 @@ def view_of(scan: Exposure, hyperparameters: Mapping[str, Any]) -> View:
     return canvas.view(grid, shape)
 
 
+def views_of(scan: Exposure, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, View]:
+    """One for each run; those on the same canvas share it.
+
+    Parameters
+    ----------
+    scan : Exposure
+    runs : mapping
+        The hyperparameters of each.
+    """
+    made: dict[tuple, View] = {}
+    views = {}
+    for run, hyperparameters in runs.items():
+        chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
+        canvas_of = tuple(chosen[key] for key in ("domain", "max_side", "radius_step", "angles"))
+        if canvas_of not in made:
+            made[canvas_of] = view_of(scan, chosen)
+        views[run] = made[canvas_of]
+    return views
+
+
 def prepare(
     scan: Exposure,
     known: NDArray[np.bool_],

@@ -15,7 +15,7 @@ from scatterheal.exposure import Exposure
 from scatterheal.inpaint import Inpainted, Training
 from scatterheal.rank import rank
 from scatterheal.resume import SideFile
-from scatterheal.scene import taken, view_of
+from scatterheal.scene import views_of
 from scatterheal.side_by_side import side_by_side
 
 log = logging.getLogger(__name__)
@@ -115,14 +115,11 @@ def trainings(
     sides : mapping, optional
         Where the state of each is kept.
     """
-    views, made = {}, {}
-    for run, hyperparameters in runs.items():
-        chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
-        canvas = tuple(chosen[key] for key in ("domain", "max_side", "radius_step", "angles"))
-        if canvas not in views:
-            views[canvas] = view_of(scan, chosen)
-        made[run] = Training(scan, hidden, hyperparameters, device, truth, views[canvas], sides[run] if sides else None)
-    return made
+    views = views_of(scan, runs)
+    return {
+        run: Training(scan, hidden, hyperparameters, device, truth, views[run], sides[run] if sides else None)
+        for run, hyperparameters in runs.items()
+    }
 
 
 def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[str, Inpainted]]:

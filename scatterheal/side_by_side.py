@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Of 32 streams that PyTorch has in all; a thread more would share one.
+# Each has a stream and a thread of its own, and what they take adds up. No other number was tried.
 AT_ONCE = 16
 
 
@@ -57,7 +57,16 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
     """
     if device.type == "cpu":
         return [work(item) for item in items]
-    left, results = dict(enumerate(items)), {}
+    sparing = memory.SPARING.set(memory.SPARING.get())
+    try:
+        return _with_fewer(work, dict(enumerate(items)), device)
+    finally:
+        memory.SPARING.reset(sparing)
+
+
+def _with_fewer(work: Callable[[Item], Result], left: dict[int, Item], device: torch.device) -> list[Result]:
+    """Do it, and again what did not fit, with fewer beside it each time."""
+    results: dict[int, Future[Result]] = {}
     at_once = min(AT_ONCE, len(left))
     while True:
         results |= zip(left, in_threads(work, left.values(), device, at_once), strict=True)
@@ -66,9 +75,9 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
             return [results[k].result() for k in range(len(results))]
         if at_once == 1 and memory.SPARING.get():
             raise ScanError(
-                "fit: the GPU's memory is too small for a training, also alone and sparing; fewer channels, a smaller "
-                "max_side or a larger radius_step, or device: cpu"
-            )
+                "fit: the GPU's memory is too small for a training, also alone in this job and sparing; fewer "
+                "channels, a smaller max_side or a larger radius_step, gpu_slots: 1, or device: cpu"
+            ) from results[min(left)].exception()
         # What did not fit hangs on tracebacks.
         for k in left:
             del results[k]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scatterheal import devices, exposure, gpus, logs, memory, outcome, pictures, resume, storage
 from scatterheal.inpaint import inpaint
+from scatterheal.scene import views_of
 from scatterheal.side_by_side import side_by_side
 
 resume.end_in_time()
@@ -18,7 +19,7 @@ hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
-sides = {}
+views, sides = views_of(scan, runs), {}
 
 
 def train(run: str, folder: Path, file: str) -> bool:
@@ -32,7 +33,7 @@ def train(run: str, folder: Path, file: str) -> bool:
         if outcome.is_kept(folder, of):
             log.info("trained by an earlier job, which did not get to its end")
         else:
-            done = inpaint(scan, hidden, runs[run], device, truth, side)
+            done = inpaint(scan, hidden, runs[run], device, truth, views[run], side)
             log.info("score of the hidden pixels: %.6f", done.metrics["score"])
             outcome.keep(folder, of, done, runs[run], scan, look)
     except Exception as error:

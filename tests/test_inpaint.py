@@ -188,6 +188,17 @@ def test_more_memory_than_there_is_is_refused_before_a_training_starts(changed, 
         )
 
 
+def test_the_paintings_that_all_folds_keep_are_a_part_of_what_is_told(caplog, monkeypatch):
+    caplog.set_level("INFO", "scatterheal.memory")
+    monkeypatch.setattr(memory, "free", lambda device: 1e12)
+    long = hyperparameters(iterations=10**6, check_every=1)
+    # 16 x 32 cells of four bytes, and two folds.
+    for chosen in (hyperparameters(iterations=1, check_every=1), long):
+        inpainting.Training(SCAN, HIDDEN, chosen, CPU)
+    few, many = (float(message.split()[4]) for message in caplog.messages)
+    assert many - few == pytest.approx(2 * 10**6 * 16 * 32 * 4 / 1e9, abs=0.1)
+
+
 @pytest.mark.parametrize("domain", ["polar", "cartesian"])
 @pytest.mark.parametrize("network", ["vase", "kate"])
 def test_where_memory_is_short_less_is_kept_and_the_bytes_are_the_same(domain, network, monkeypatch):
