@@ -274,8 +274,8 @@ class Fit(Strict):
     angles: Annotated[int, Field(ge=32, multiple_of=32)] = 384
     """Polar: columns round the circle."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: convolutions in 16 bits, meant to be faster where the processor computes in them (AVX512-BF16, AMX, GPUs;
-    `scatterheal doctor` measures it); the fast engine takes float32 elsewhere, on a GPU as TF32."""
+    """bfloat16: convolutions in 16 bits, meant to be faster where the processor computes in them (AVX512-BF16, AMX,
+    GPUs; `scatterheal doctor` measures it); the fast engine takes float32 elsewhere, on a GPU as TF32."""
     engine: Literal["reference", "fast"] = "fast"
     """reference: the training loop as the paper describes it; fast: the same to rounding, in less time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
