@@ -132,8 +132,9 @@ class Training:
         each = zip(self.folds, of_folds, strict=True)
         # The folds' steps come one after the other, and so can be done in the same memory.
         pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
-        how = self.record.seen, self._sparing, pool
-        trained = [fold.train(self._device, every, state, *how) for fold, state in each]
+        trained = [
+            fold.train(self._device, every, state, self.record.seen, self._sparing, pool) for fold, state in each
+        ]
         try:
             for paintings in zip(*trained, strict=True):
                 # What is handed over because the job is to end is no check.

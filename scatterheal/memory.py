@@ -157,9 +157,8 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     censored = scene.at_most is not None or scene.at_least is not None
     outputs, pixels = scene.values.shape[1], scene.known.size
     asked = (canvas, inputs, outputs, hyperparameters, pixels, censored)
-    kept, left, there = folds * _kept_by_each(scene, hyperparameters, device), free(device), "are free"
-    if device.type == "cuda":
-        there = "the GPU has"
+    left, there = free(device), "the GPU has" if device.type == "cuda" else "are free"
+    kept = folds * _kept_by_each(scene, hyperparameters, device)
     wanted = needed(*asked) + kept
     log.info("the training takes about %.1f GB of memory of %.1f GB that %s", wanted / 1e9, left / 1e9, there)
     if wanted <= left:

@@ -21,7 +21,7 @@ from scatterheal.side_by_side import side_by_side
 log = logging.getLogger(__name__)
 
 # From one rung to the next so many times fewer runs are trained, so many times as far: a long first rung, since all
-# depends on who stays after it. Other plans at the same cost were no better on all scans (docs/benchmarks.md).
+# depends on who stays after it.
 FEWER, FARTHER = 4, 2
 # A search makes at most this share of the iterations of the whole grid; of a small grid as many as these runs make.
 SHARE, FEWEST = 0.1, 2
