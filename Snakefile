@@ -39,6 +39,7 @@ onstart:
     if problem := unwritable(RESULTS):
         logger.error(f"{CONFIG_FILE}: results: {problem}")
         sys.exit(1)
+    choose_once_a_job()
 
 
 # What was said before the jobs is far above by now.

@@ -434,12 +434,14 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
     code, output = snakemake(project, check=False)
     assert code != 0
     assert "scans/demo_saxs.yaml: mask: it hides" in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output and "common.smk" not in output
     assert sheet.is_file()
     assert not (project / "results" / "demo_saxs" / "mask.png").exists()
     summary = pd.read_csv(project / "results" / "summary.csv", index_col="scan")
     assert summary.problem["demo_saxs"].startswith("scans/demo_saxs.yaml: mask: it hides")
     assert pd.isna(summary.problem["demo_waxs"]) and summary.score["demo_waxs"] > 0
+    # The next run makes it again, also where nothing of what is in it changes.
+    assert (project / "results" / "summary.csv").stat().st_mtime == 0
     # What was mended is no problem any more, whatever else is as it was.
     edit(
         project / "scans" / "demo_saxs.yaml",
@@ -449,6 +451,13 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
     snakemake(project)
     assert pd.read_csv(project / "results" / "summary.csv").problem.isna().all()
     assert planned(project) == {}
+
+
+def test_snakemake_chooses_once_for_each_job_and_then_waits(project):
+    for sheet in ("contact_sheet.png", "mask_overlay.png"):
+        (project / "results" / "demo_waxs" / sheet).unlink()
+    said = snakemake(project, "--verbose", "--cores", "1")
+    assert said.count("Select jobs to execute") == said.count("Ready jobs: ") == 3
 
 
 def test_another_number_of_runs_a_job_redoes_nothing(project):

@@ -103,13 +103,24 @@ def unwritable(folder):
     return None if os.access(there, os.W_OK) else f"{there} cannot be written; choose another folder, or see who may"
 
 
+def choose_once_a_job():
+    """Let Snakemake look for the next job where one has ended, and at no other time.
+
+    To keep to its limit of starts it looks again after a second, and again, once for each job that has ended so far:
+    after some hundreds it does nothing else. A limit that somebody asks for stays.
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def write_summary():
     """Where jobs failed, and summary.csv was not made therefore: of all scans, also of those that failed."""
     from scatterheal.storage import write_csv
     from scatterheal.summary import after_failure
 
-    planned = list(workflow.dag.needrun_jobs(exclude_finished=False))
-    if not any(job.rule.name == "summary" for job in planned):
+    planned = workflow.dag.needrun_jobs(exclude_finished=False)
+    if not (tables := [job.output[0] for job in planned if job.rule.name == "summary"]):
         return
     unfinished = {}
     for job in workflow.dag.needrun_jobs():
@@ -120,7 +131,7 @@ def write_summary():
         of_scans = {scan: configuration.file_of(scan, FILES) for scan in [*USED, *REFUSED]}
         write_csv(file, after_failure(Path(RESULTS), of_scans, unfinished, STARTED, CONFIG.heal_with))
         # The next run makes it again.
-        workflow.persistence.cleanup_metadata(str(file))
+        workflow.persistence.cleanup_metadata(tables[0])
         os.utime(file, (0, 0))
     except (ScanError, OSError) as error:
         logger.error(f"{file} could not be written: {error}")
