@@ -153,12 +153,16 @@ def bfloat16() -> Finding:
     """Time one layer of a network, forward and backward, in both precisions; about two seconds."""
 
     def look() -> str:
+        from scatterheal.fast import computes_in_16_bits
+
         device = _device()
         single, half = _layer_time(device, bfloat16=False), _layer_time(device, bfloat16=True)
-        advice = "bfloat16" if single / half > WORTH else "float32"
+        advice = f"fit: {{precision: {'bfloat16' if single / half > WORTH else 'float32'}}}"
+        if not computes_in_16_bits(device):
+            advice = "this processor imitates it, and the fast engine takes float32 by itself"
         return (
             f"{single / half:.1f} times as fast as float32 on {device.type} "
-            f"({1000 * half:.1f} and {1000 * single:.1f} ms a layer): fit: {{precision: {advice}}}"
+            f"({1000 * half:.1f} and {1000 * single:.1f} ms a layer): {advice}"
         )
 
     return _tried("bfloat16", look, "write fit: {precision: float32}")

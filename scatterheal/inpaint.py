@@ -17,6 +17,7 @@ from scatterheal.canvas import View
 from scatterheal.deviance import deviance
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
+from scatterheal.fast import computes_in_16_bits
 from scatterheal.fit import ENDING, Painting, Scene, State
 from scatterheal.judge import judge
 from scatterheal.record import Record
@@ -62,7 +63,7 @@ class Inpainted(NamedTuple):
     metrics: dict[str, Any]
     """From `judge`, and how it was stopped."""
     taken: dict[str, Any]
-    """The hyperparameters that this scan could take."""
+    """The hyperparameters that this scan and this computer could take."""
 
 
 class Training:
@@ -90,7 +91,8 @@ class Training:
         side: SideFile | None = None,
     ) -> None:
         self.scan, self.hidden, self.truth = scan, hidden, truth
-        self.chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
+        centred, has_16_bits = scan.centre is not None, computes_in_16_bits(device)
+        self.chosen = taken(hyperparameters, scan.scale.unit, centred, has_16_bits)
         view = view or view_of(scan, self.chosen)
         seeds = range(self.chosen["seed"], self.chosen["seed"] + len(hidden))
         self.folds = [

@@ -127,7 +127,7 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     ----------
     scene : Scene
     hyperparameters : mapping
-        Fields of `scatterheal.config.Fit`.
+        Fields of `scatterheal.config.Fit`, as `scatterheal.scene.taken` gives them.
     device : torch.device
         Where it is to be trained.
     folds : int
@@ -144,10 +144,6 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         One line: the key, what it would need, what is free, the remedy.
     """
     canvas, channels = scene.canvas, hyperparameters["channels"]
-    has_16_bits = computes_in_16_bits(device)
-    if hyperparameters["engine"] == "fast" and hyperparameters["precision"] == "bfloat16" and not has_16_bits:
-        log.info("precision: bfloat16 was asked for, but this processor does not compute in it; float32 is faster here")
-        hyperparameters = {**hyperparameters, "precision": "float32"}
     if scene.maps is None:
         small = canvas._replace(rows=1, columns=1)
         still = networks.still_input(hyperparameters["network"], hyperparameters["input"], small, torch.Generator())
@@ -173,7 +169,8 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         key, remedy = "max_side", f"{max(side, 32)} or less"
     else:
         key, remedy = "radius_step", f"{math.ceil(10 * canvas.step[0] * wanted / left) / 10:g} or more"
-    halved = ", or precision: bfloat16" if hyperparameters["precision"] == "float32" and has_16_bits else ""
+    in_32_bits = hyperparameters["precision"] == "float32"
+    halved = ", or precision: bfloat16" if in_32_bits and computes_in_16_bits(device) else ""
     raise ScanError(
         f"fit.{key}: a network of {channels} channels on a canvas of {canvas.rows} x {canvas.columns} cells takes "
         f"about {wanted / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB {there}; set {key}: {remedy}, "

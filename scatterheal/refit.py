@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scatterheal import memory
 from scatterheal.deviance import deviance, expected_deviance
 from scatterheal.exposure import Exposure
+from scatterheal.fast import computes_in_16_bits
 from scatterheal.fit import Painting, State, due
 from scatterheal.inpaint import grey, model_and_spread, spread_over, train
 from scatterheal.resume import SideFile, keep_or_end
@@ -61,7 +62,8 @@ def refit(
     SystemExit
         The job was told to end.
     """
-    chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None) | {"iterations": iterations}
+    centred, has_16_bits = scan.centre is not None, computes_in_16_bits(device)
+    chosen = taken(hyperparameters, scan.scale.unit, centred, has_16_bits) | {"iterations": iterations}
     prepared = prepare(scan, ~scan.missing, chosen)
     sparing = memory.check(prepared.scene, chosen, device)
 

@@ -38,8 +38,13 @@ class Prepared(NamedTuple):
     azimuths; None: there are none."""
 
 
-def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", "colours"], centred: bool) -> dict:
-    """The hyperparameters that a scan can take: without counts no likelihood of them, without a centre no rings.
+def taken(
+    hyperparameters: Mapping[str, Any],
+    unit: Literal["counts", "values", "colours"],
+    centred: bool,
+    has_16_bits: bool = True,
+) -> dict:
+    """The hyperparameters that can be taken: without counts no likelihood of them, without a centre no rings.
 
     Parameters
     ----------
@@ -49,12 +54,15 @@ def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", 
         Of the scan.
     centred : bool
         Whether its beam centre is known.
+    has_16_bits : bool
+        Whether the processor computes in bfloat16 itself (`scatterheal.fast.computes_in_16_bits`): the fast engine
+        does not imitate it.
 
     Examples
     --------
     >>> asked = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise"}
-    >>> taken(asked, "colours", centred=True)
-    {'domain': 'polar', 'loss': 'mse', 'start': 'level', 'input': 'noise'}
+    >>> taken({**asked, "engine": "fast", "precision": "float32"}, "colours", centred=True)
+    {'domain': 'polar', 'loss': 'mse', 'start': 'level', 'input': 'noise', 'engine': 'fast', 'precision': 'float32'}
     """
     chosen = dict(hyperparameters)
     if unit != "counts":
@@ -66,6 +74,8 @@ def taken(hyperparameters: Mapping[str, Any], unit: Literal["counts", "values", 
     if chosen["input"] == "polar" and (chosen["domain"] == "polar" or not centred):
         # Radius and azimuth are the x and y of a polar canvas.
         chosen["input"] = "meshgrid"
+    if chosen["engine"] == "fast" and not has_16_bits:
+        chosen["precision"] = "float32"
     return chosen
 
 

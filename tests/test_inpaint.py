@@ -176,7 +176,7 @@ def test_nothing_left_to_train_on_is_one_line():
 def test_more_memory_than_there_is_is_refused_before_a_training_starts(changed, key, cells, remedy, monkeypatch):
     monkeypatch.setattr(memory, "EACH_CELL", 10_000_000)
     monkeypatch.setattr(memory, "free", lambda device: 20_000_000_000)
-    monkeypatch.setattr(memory, "computes_in_16_bits", lambda device: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     monkeypatch.setattr(inpainting, "ENGINES", {"fast": None})
     chosen = hyperparameters(**changed)
     for start in (lambda: inpaint(SCAN, HIDDEN, chosen, CPU), lambda: refit(SCAN, chosen, 4, [3], CPU)):

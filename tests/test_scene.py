@@ -42,7 +42,14 @@ def hyperparameters(**changed):
     ],
 )
 def test_a_scan_takes_what_it_can(asked, unit, centred, changed):
-    assert taken({**asked, "lr": 0.1}, unit, centred) == {**asked, **changed, "lr": 0.1}
+    others = {"lr": 0.1, "engine": "fast", "precision": "bfloat16"}
+    assert taken({**asked, **others}, unit, centred) == {**asked, **changed, **others}
+
+
+@pytest.mark.parametrize(("engine", "precision"), [("fast", "float32"), ("reference", "bfloat16")])
+def test_the_fast_engine_takes_32_bits_where_the_processor_has_no_16(engine, precision):
+    chosen = taken({**POLAR, "engine": engine, "precision": "bfloat16"}, "counts", True, has_16_bits=False)
+    assert chosen["precision"] == precision
 
 
 @pytest.mark.parametrize("domain", ["polar", "cartesian"])
