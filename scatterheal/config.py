@@ -599,7 +599,6 @@ def spelled(value: Any) -> str:
 def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = "") -> Any:
     """The model, or the first problem as one line: file, key, what is wrong, what is expected."""
     try:
-        # A key without a value is as good as none.
         return model.model_validate(_without_empty(raw, model))
     except ValidationError as error:
         problem = error.errors()[0]
@@ -627,15 +626,20 @@ def _validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = 
 
 
 def _without_empty(raw: Any, model: type[BaseModel]) -> Any:
-    """The same without sections (fit:, mask:, stripes:, ...) that are left empty."""
+    """The same without sections (fit:, mask:, stripes:, ...) that are left empty, and with YAML's null for `none`.
+
+    `none` is how the docs say it, and on a command line Snakemake takes `null` for a word.
+    """
     if not isinstance(raw, dict):
         return raw
-    inside = {key: _model_inside(field.annotation) for key, field in model.model_fields.items()}
-    return {
-        key: _without_empty(value, section) if (section := inside.get(key)) else value
-        for key, value in raw.items()
-        if value is not None or not inside.get(key)
-    }
+    fields, whole = model.model_fields, {}
+    for key, value in raw.items():
+        section = _model_inside(fields[key].annotation) if key in fields else None
+        if value in ("none", "null") and key in fields and type(None) in get_args(fields[key].annotation):
+            value = None
+        if value is not None or not section:
+            whole[key] = _without_empty(value, section) if section else value
+    return whole
 
 
 def _model_inside(annotation: Any) -> type[BaseModel] | None:

@@ -66,6 +66,8 @@ def radial(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title: s
             # Before and after share most of their pixels and of their noise.
             _line(lower, x, intensity / base, 0 * base if reference == "before" else error / base, state)
             ratios.append(intensity / base)
+    for axes in (upper, lower):
+        _shade_missing(axes, x, table)
     _mark_ring((upper, lower), summary["ring"], known_q)
     _logarithmic(upper, np.concatenate(intensities), 8)
     _logarithmic(lower, np.concatenate(ratios), 6)
@@ -75,7 +77,10 @@ def radial(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title: s
     lower.set_xlabel("q (1/nm)" if known_q else "distance r from the beam (pixels)")
     figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     factors = {key.replace("_", " to "): value for key, value in summary["r_factor"].items() if value is not None}
-    upper.set_title("R factor " + ", ".join(f"{key} {value:.2%}" for key, value in factors.items()), fontsize=8)
+    upper.set_title(
+        "R factor where measured before: " + ", ".join(f"{key} {value:.2%}" for key, value in factors.items()),
+        fontsize=8,
+    )
     _save(figure, path, title)
 
 
@@ -97,17 +102,7 @@ def azimuthal(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title
     for state in _states(table):
         intensity, error = (table[f"{state}_{what}"].to_numpy() for what in ("intensity", "error"))
         _line(axes, table.chi.to_numpy(), intensity, error, state, _with_hermans(state, summary))
-    missing = table.before_intensity.isna().to_numpy() if len(table) else np.zeros(0, bool)
-    step = 360 / max(len(table), 1)
-    for k, chi in enumerate(table.chi[missing]):
-        axes.axvspan(
-            chi - step / 2,
-            chi + step / 2,
-            color="#bbbbbb",
-            alpha=0.35,
-            linewidth=0,
-            label="" if k else "missing before",
-        )
+    _shade_missing(axes, table.chi.to_numpy(), table)
     axes.axhline(0, color="#888888", linewidth=0.6)
     axes.set_xlim(-180, 180)
     axes.set_xticks(range(-180, 181, 45))
@@ -118,7 +113,7 @@ def azimuthal(path: Path, table: pd.DataFrame, summary: Mapping[str, Any], title
     if ring:
         at = f"q = {ring['q']:.4g} 1/nm" if ring["q"] else f"r = {ring['radius']:.1f} pixels"
         what = "ring" if ring["kind"] == "ring" else "most anisotropic radii, no ring"
-        axes.set_title(f"{what}: {at}, width {ring['width']:.1f} pixels", fontsize=8)
+        axes.set_title(f"{what}: {at}, full width {ring['width']:.1f} pixels", fontsize=8)
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     else:
         axes.set_title("valid pixels go nowhere half round the beam", fontsize=8)
@@ -158,7 +153,9 @@ def calibration(path: Path, found: Coverage, title: str) -> None:
     figure, (left, right) = _figure((9, 4.1), 1, 2, width_ratios=(1, 1.1))
     share = np.histogram(found.pit, BINS, (0, 1))[0] / max(len(found.pit), 1) * BINS
     chance = np.sqrt(BINS / max(len(found.pit), 1))
-    left.axhspan(1 - 2 * chance, 1 + 2 * chance, color=SHADE, alpha=0.25, linewidth=0, label="even, 2 sd of chance")
+    left.axhspan(
+        1 - 2 * chance, 1 + 2 * chance, color=SHADE, alpha=0.25, linewidth=0, label="flat, give or take 2 sd of chance"
+    )
     left.stairs(share, np.linspace(0, 1, BINS + 1), **STYLES["after"], label=f"{len(found.pit):,} hidden pixels")
     left.set_xlim(0, 1)
     left.set_ylim(0, max(1.5, 1.1 * share.max()))
@@ -301,6 +298,15 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
         if len(ticks) <= most:
             break
     return ticks[:: -(-len(ticks) // most)]
+
+
+def _shade_missing(axes: Axes, x: NDArray[np.floating], table: pd.DataFrame) -> None:
+    """Grey where nothing was measured, so that all that is drawn there is an estimate."""
+    step = np.diff(x).mean() if len(x) > 1 else 1.0
+    missing = table.before_intensity.isna().to_numpy() if len(table) else np.zeros(0, bool)
+    for k, at in enumerate(x[missing]):
+        label = "" if k else "missing before"
+        axes.axvspan(at - step / 2, at + step / 2, color="#bbbbbb", alpha=0.35, linewidth=0, label=label)
 
 
 def _mark_ring(areas: Sequence[Axes], ring: Mapping[str, Any] | None, known_q: bool) -> None:

@@ -297,6 +297,8 @@ def announced(iterations: int, losses: Tensor, done: int) -> Iterator[int]:
     """Count on from what is done, with a progress bar in a terminal and plain lines in the log."""
     every = max(iterations // LOG_LINES, 1)
     start = time.monotonic()
+    if done:
+        log.info("goes on after iteration %d of %d", done, iterations)
     # None: a bar in a terminal alone; and none where nobody wants to hear of each of many trainings.
     with tqdm(
         total=iterations, initial=done, disable=log.level > logging.INFO or None, unit="it", dynamic_ncols=True

@@ -170,7 +170,7 @@ class Training:
         """What it leaves behind, ended here."""
         record, iteration = self.record, self.record.nearest()[0]
         how = "no further" if not self.ended else "the end" if record.stop.falling else "stopped"
-        log.info("after %d of %d iterations: %s", iteration, self.trained, how)
+        log.info("iteration %d of the %d that were made: %s", iteration, self.trained, how)
         members = spread_over(record.cells, iteration)
         models, spreads = zip(
             *(

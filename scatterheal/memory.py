@@ -156,7 +156,7 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     left, there = free(device), "the GPU has" if device.type == "cuda" else "are free"
     kept = folds * _kept_by_each(scene, hyperparameters, device)
     wanted = needed(*asked) + kept
-    log.info("the training takes about %.1f GB of memory of %.1f GB that %s", wanted / 1e9, left / 1e9, there)
+    log.info("the training takes about %.2f GB of memory of %.1f GB that %s", wanted / 1e9, left / 1e9, there)
     if wanted <= left:
         return False
     if hyperparameters["engine"] == "fast":

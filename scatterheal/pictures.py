@@ -102,11 +102,13 @@ def labels(hyperparameters: Mapping[str, Any], axes: Sequence[str]) -> tuple[str
     ('networks', 'start radial')
     >>> labels({"method": "telea"}, ["lr"])
     ('other methods', 'telea')
+    >>> labels({"method": "dip"}, [])
+    ('networks', 'dip')
     """
     if hyperparameters["method"] != "dip":
         return OTHERS, hyperparameters["method"]
     spelt = {axis: f"{axis} {spelled(hyperparameters[axis])}" for axis in axes}
-    return spelt.pop("lr", "networks"), "\n".join(spelt.values())
+    return spelt.pop("lr", "networks"), "\n".join(spelt.values()) if axes else "dip"
 
 
 def four_digits(score: float) -> str:

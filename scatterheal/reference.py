@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
-from scatterheal.config import ROOT, Colour, Config, Fit, Mask, Scan, Shape, Stripes
+from scatterheal.config import PRESETS, ROOT, Colour, Config, Fit, Mask, Scan, Shape, Stripes
 
 PAGES = {
     "config.yaml": (Config, "One run of the pipeline."),
-    "config.yaml, `fit`": (Fit, "Hyperparameters; any of them but `device` may be an axis of `grid`."),
+    "config.yaml, `fit`": (
+        Fit,
+        "Hyperparameters; any of them but `device` may be an axis of `grid`, as those with several values in a preset are.",
+    ),
     "<scan>.yaml": (Scan, "One scan."),
     "<scan>.yaml, `mask`": (Mask, "What is missing; the parts are multiplied, 1 = keep, 0 = missing."),
     "A shape": (Shape, "`beamstop`, `holder`, `outside` and `user` take one shape or a list of them."),
@@ -43,11 +47,20 @@ def files() -> dict[str, str]:
 
 
 def _table(model: type[BaseModel]) -> str:
-    """The keys of one model as a Markdown table."""
-    lines = ["| key | default | meaning |", "|---|---|---|"]
+    """The keys of one model as a Markdown table; of hyperparameters what each preset makes of them."""
+    columns: dict[str, dict[str, Any]] = {"default": {}}
+    if model is Fit:
+        presets = {name: yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) for name in ("scattering", "paper")}
+        columns = {f"`preset: {name}`": {**preset["fit"], **preset["grid"]} for name, preset in presets.items()}
+    lines = [f"| key | {' | '.join(columns)} | meaning |", "|---" * (len(columns) + 2) + "|"]
     for key, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"`{_shown(field.default)}`"
-        lines.append(f"| `{key}` | {default} | {' '.join(field.description.split()).replace('|', 'or')} |")
+        default = (
+            ["required"]
+            if field.is_required()
+            else [f"`{_shown(given.get(key, field.default))}`" for given in columns.values()]
+        )
+        cells = [f"`{key}`", *default, " ".join(field.description.split()).replace("|", "or")]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -152,10 +152,18 @@ def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[s
         side_by_side(methodcaller("advance", rung.until), runs.values(), device)
         standings = {run: training.standing(rung.until) for run, training in runs.items()}
         ranking = rank({run: training.chosen for run, training in runs.items()}, standings)
-        log.info("rung %d of %d: best is %s, score %.6f", number, len(plan), ranking.run[0], ranking.score[0])
+        # Not the score with which it is let go or ends: that is of one check.
+        best, score = ranking.run[0], ranking.score[0]
+        log.info("rung %d of %d: best is %s, %.6f by the middle one of three checks", number, len(plan), best, score)
         stay = plan[number].runs if number < len(plan) else 0
+        unlearned = 0
         for run in ranking.run[stay:]:
-            yield run, _left_by(runs.pop(run))
+            done = _left_by(runs.pop(run))
+            unlearned += done.metrics["pruned"] and done.iterations == 0
+            yield run, done
+        if unlearned:
+            told = "%d of the %d were let go before they were better than at their start: raise iterations"
+            log.warning(told, unlearned, len(ranking) - stay)
 
 
 def _left_by(training: Training) -> Inpainted:

@@ -66,7 +66,10 @@ def after_failure(
         if "rank" not in left and (folder / scan / "ranking.csv").is_file():
             rankings[scan] = pd.read_csv(folder / scan / "ranking.csv")
         if left:
-            problems[scan] = _said(folder, scan, file, since) or f"{file}: not made: {', '.join(sorted(left))}"
+            problems[scan] = (
+                _said(folder, scan, file, since)
+                or f"{file}: the run ended before these were made: {', '.join(sorted(left))}"
+            )
     return summary(rankings, problems, heal_with)
 
 

@@ -17,9 +17,6 @@ snapshots = [
     for iteration, score in after.items()
 ]
 scan = storage.read_png(Path(snakemake.input.picture))
-pictures.evolution(
-    Path(snakemake.output.strip),
-    snapshots,
-    scan,
-    f"{snakemake.wildcards.scan}: the network's own image in the run {best}",
-)
+of_several = f" in the run {best}" if len(snakemake.params.runs) > 1 else ""
+title = f"{snakemake.wildcards.scan}: the network's own image{of_several}"
+pictures.evolution(Path(snakemake.output.strip), snapshots, scan, title)

@@ -10,7 +10,8 @@ runs = snakemake.params.runs
 folders = {run: Path(file).parent for run, file in zip(runs, snakemake.output.run, strict=True)}
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 # Many trainings in turn: their own lines and bars do not say whose they are.
-logging.getLogger("scatterheal.fit").setLevel(logging.WARNING)
+for module in ("fit", "inpaint", "memory"):
+    logging.getLogger(f"scatterheal.{module}").setLevel(logging.WARNING)
 devices.use_threads(snakemake.threads)
 device = gpus.take_device(snakemake.config)
 log.info(devices.describe_device(device))
@@ -26,7 +27,8 @@ for side in sides.values():
     side.hold()
 for run, done in search.halving(search.trainings(scan, hidden, runs, device, truth, sides), device):
     how = "let go" if done.metrics["pruned"] else "ended"
-    log.info("%s %s after %d iterations, score %.6f", run, how, done.metrics["trained"], done.metrics["score"])
+    trained, score = done.metrics["trained"], done.metrics["score"]
+    log.info("%s %s after %d iterations: score %.6f, at iteration %d", run, how, trained, score, done.iterations)
     outcome.write(folders[run], done, runs[run], scan, look)
 # All of them, at last: a start that is interrupted before makes those again that it had let go.
 for side in sides.values():
