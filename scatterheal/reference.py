@@ -17,7 +17,7 @@ PAGES = {
     "config.yaml": (Config, "One run of the pipeline."),
     "config.yaml, `fit`": (
         Fit,
-        "Hyperparameters; any of them but `device` may be an axis of `grid`, as those with several values in a preset are.",
+        "Hyperparameters; any of them but `device` may be an axis of `grid`, as where a preset has several values.",
     ),
     "<scan>.yaml": (Scan, "One scan."),
     "<scan>.yaml, `mask`": (Mask, "What is missing; the parts are multiplied, 1 = keep, 0 = missing."),
