@@ -52,7 +52,7 @@ def write_scans(folder: Path, number: int) -> None:
             # Nothing is left to train on.
             said["mask"] = {"user": {"rectangle": [0, 0, 96, 71]}}
         elif seed == 170:
-            # A mask of another detector.
+            # A mask, and not what its zeros mean.
             storage.write_tiff(folder / "other.tif", np.zeros((10, 10), np.uint8))
             said["mask"] = {"file": "other.tif"}
         path.with_suffix(".yaml").write_text(yaml.safe_dump(said))
