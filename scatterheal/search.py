@@ -116,10 +116,12 @@ def trainings(
         Where the state of each is kept.
     """
     views = views_of(scan, runs)
-    return {
-        run: Training(scan, hidden, hyperparameters, device, truth, views[run], sides[run] if sides else None)
-        for run, hyperparameters in runs.items()
-    }
+    made = {}
+    for run, hyperparameters in runs.items():
+        # Of which the memory is told next.
+        log.info(run)
+        made[run] = Training(scan, hidden, hyperparameters, device, truth, views[run], sides[run] if sides else None)
+    return made
 
 
 def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[str, Inpainted]]:
@@ -154,7 +156,7 @@ def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[s
         ranking = rank({run: training.chosen for run, training in runs.items()}, standings)
         # Not the score with which it is let go or ends: that is of one check.
         best, score = ranking.run[0], ranking.score[0]
-        log.info("rung %d of %d: best is %s, %.6f by the middle one of three checks", number, len(plan), best, score)
+        log.info("rung %d of %d: best is %s, %.6f by the middle one of its last checks", number, len(plan), best, score)
         stay = plan[number].runs if number < len(plan) else 0
         unlearned = 0
         for run in ranking.run[stay:]:

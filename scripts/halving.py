@@ -10,7 +10,7 @@ runs = snakemake.params.runs
 folders = {run: Path(file).parent for run, file in zip(runs, snakemake.output.run, strict=True)}
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 # Many trainings in turn: their own lines and bars do not say whose they are.
-for module in ("fit", "inpaint", "memory"):
+for module in ("fit", "inpaint"):
     logging.getLogger(f"scatterheal.{module}").setLevel(logging.WARNING)
 devices.use_threads(snakemake.threads)
 device = gpus.take_device(snakemake.config)
