@@ -187,6 +187,12 @@ def test_a_fixed_value_takes_the_place_of_the_presets_axis():
     assert {run["lr"] for run in runs.values()} == {0.02}
 
 
+@pytest.mark.parametrize("word", ["none", "null", None])
+def test_none_may_be_written_as_the_docs_say_it_and_as_a_command_line_gives_it(word):
+    fit = read_config({"fit": {"max_side": word, "input": word}}).fit
+    assert fit.max_side is None and fit.input is None
+
+
 def test_every_method_is_a_run_of_its_own_and_the_grid_is_for_networks_alone():
     grid = {"lr": [0.01, 0.1]}
     runs = runs_of(read_config({"grid": grid, "methods": ["telea", "dip", "pyfai"]}))
