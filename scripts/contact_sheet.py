@@ -17,5 +17,5 @@ for run in pd.read_csv(snakemake.input.ranking).to_dict("records"):
     image = pictures.render(storage.read_tiff(Path(healed[run["run"]])), look)
     pruned = int(run["trained"]) if run.get("pruned") else None
     tiles.append(pictures.Tile(row, settings, run["rank"], run["score"], run["collapsed"], image, pruned))
-title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed; # is the rank among all, of scores the lowest is best"
+title = f"{snakemake.wildcards.scan}: {len(tiles)} runs, healed; # is the rank among all"
 pictures.contact_sheet(Path(snakemake.output.sheet), tiles, title)
