@@ -132,7 +132,7 @@ def fit(
     if due(iteration, every, chosen):
         yield handed_over()
     advance: Callable[[], None] = step
-    for iteration in announced(chosen["iterations"], losses, first):
+    for iteration in announced(chosen, losses, first):
         advance()
         if due(iteration, every, chosen) or ENDING.told:
             if device.type == "cuda" and advance is step and not ENDING.told:

@@ -171,7 +171,7 @@ def fit(
 
     if due(iteration, every, chosen):
         yield handed_over()
-    for iteration in announced(chosen["iterations"], losses, first):
+    for iteration in announced(chosen, losses, first):
         # 2. Optional normal noise on the input and on the weights.
         fed = still
         if chosen["reg_noise_std"] > 0:
@@ -293,12 +293,14 @@ def _still_painting(paint: Any, still: Tensor) -> NDArray[np.float32]:
         return paint(still).cpu().numpy().copy()
 
 
-def announced(iterations: int, losses: Tensor, done: int) -> Iterator[int]:
+def announced(chosen: Mapping[str, Any], losses: Tensor, done: int) -> Iterator[int]:
     """Count on from what is done, with a progress bar in a terminal and plain lines in the log."""
+    # Several networks are trained in turn; each has a seed of its own.
+    iterations, seed = chosen["iterations"], chosen["seed"]
     every = max(iterations // LOG_LINES, 1)
     start = time.monotonic()
     if done:
-        log.info("goes on after iteration %d of %d", done, iterations)
+        log.info("seed %d: goes on after iteration %d of %d", seed, done, iterations)
     # None: a bar in a terminal alone; and none where nobody wants to hear of each of many trainings.
     with tqdm(
         total=iterations, initial=done, disable=log.level > logging.INFO or None, unit="it", dynamic_ncols=True
@@ -310,4 +312,4 @@ def announced(iterations: int, losses: Tensor, done: int) -> Iterator[int]:
                 loss = float(losses[(iteration - 1) % len(losses)])
                 left = (time.monotonic() - start) / (iteration - done) * (iterations - iteration)
                 bar.set_postfix(loss=f"{loss:.5f}")
-                log.info("iteration %d of %d, loss %.6f, %.0f s left", iteration, iterations, loss, left)
+                log.info("seed %d: iteration %d of %d, loss %.6f, %.0f s left", seed, iteration, iterations, loss, left)

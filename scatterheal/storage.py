@@ -111,9 +111,9 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index."""
+    """Write a table without its index; whole numbers as such, also beside cells that say nothing."""
     with replacing(path) as part:
-        table.to_csv(part, index=False)
+        table.convert_dtypes().to_csv(part, index=False)
 
 
 def write_tiff(path: Path, image: NDArray, compress: bool = False, description: str | None = None) -> None:

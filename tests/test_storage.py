@@ -1,6 +1,7 @@
 """The files of results/: what is written comes back, and nothing is half-written."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from hypothesis import given, settings
@@ -62,3 +63,10 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         raise RuntimeError
     assert path.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whole_numbers_stay_whole_beside_cells_that_say_nothing(tmp_path):
+    path = tmp_path / "a.csv"
+    table = pd.DataFrame({"run": ["a", None], "lr": [0.1, 2.0], "iterations": [110, np.nan], "pruned": [True, None]})
+    storage.write_csv(path, table)
+    assert path.read_text() == "run,lr,iterations,pruned\na,0.1,110,True\n,2.0,,\n"
