@@ -19,8 +19,7 @@ import torch
 
 from scatterheal.canvas import Canvas, cartesian, polar, view
 from scatterheal.config import Fit
-from scatterheal.devices import use_threads
-from scatterheal.fast import computes_in_16_bits
+from scatterheal.devices import computes_in_16_bits, use_threads
 from scatterheal.fit import Scene
 from scatterheal.inpaint import train
 from scatterheal.memory import free, needed

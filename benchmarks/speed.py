@@ -224,7 +224,7 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measured(*asked.one, asked.threads)))
         return
-    from scatterheal.fast import computes_in_16_bits
+    from scatterheal.devices import computes_in_16_bits
 
     precisions = PRECISIONS if computes_in_16_bits(CPU) else PRECISIONS[:1]
     capabilities = torch.cpu.get_capabilities()

@@ -153,7 +153,7 @@ def bfloat16() -> Finding:
     """Time one layer of a network, forward and backward, in both precisions; about two seconds."""
 
     def look() -> str:
-        from scatterheal.fast import computes_in_16_bits
+        from scatterheal.devices import computes_in_16_bits
 
         device = _device()
         single, half = _layer_time(device, bfloat16=False), _layer_time(device, bfloat16=True)

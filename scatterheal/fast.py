@@ -2,9 +2,8 @@
 
 Every change is exact but for rounding: an upsampling and the convolution after it are one transposed convolution with
 fewer multiplications; batch normalisation comes before the upsampling, where there are four times fewer pixels; 1 x 1
-convolutions are matrix products; biases that the next normalisation removes are not added; convolutions take 16 bits
-only where the processor computes in them; all parameters take their step of Adam at once. On a GPU a step is recorded
-once, as a graph, and replayed.
+convolutions are matrix products; biases that the next normalisation removes are not added; all parameters take their
+step of Adam at once. On a GPU a step is recorded once, as a graph, and replayed.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def fit(
     Parameters
     ----------
     scene, hyperparameters, device, every, state
-        As there; but precision: bfloat16 holds only where the processor computes in it.
+        As there.
     sparing : bool
         Whether to keep less in memory and to compute it again, to the same bytes.
     pool : optional
@@ -71,7 +70,9 @@ def fit(
     """
     chosen = hyperparameters
     measured, start, read, still, network, random = begin(scene, chosen, device)
-    loss_of, dtype = LOSSES[chosen["loss"]], number_format(device, chosen["precision"])
+    loss_of = LOSSES[chosen["loss"]]
+    # In doubles where a test wants to see the course of a training without rounding.
+    dtype = torch.bfloat16 if chosen["precision"] == "bfloat16" else torch.get_default_dtype()
     # A convolution's bias before a normalisation changes nothing.
     idle = {layer.bias for layer in network[0].modules() if isinstance(layer, nn.Conv2d)}
     weights = [weight for weight in network.parameters() if weight not in idle]
@@ -138,32 +139,6 @@ def fit(
             if device.type == "cuda" and advance is step and not ENDING.told:
                 advance = _recorded(step, random, pool)
             yield handed_over()
-
-
-def number_format(device: torch.device, precision: str) -> torch.dtype:
-    """What convolutions are computed in: 16 bits where they were asked for and the processor has them, else 32.
-
-    Without AMX or AVX512-BF16 a CPU imitates bfloat16, several times slower than it computes in float32.
-
-    Parameters
-    ----------
-    device : torch.device
-    precision : {"float32", "bfloat16"}
-
-    Examples
-    --------
-    >>> number_format(torch.device("cpu"), "float32")
-    torch.float32
-    """
-    return torch.bfloat16 if precision == "bfloat16" and computes_in_16_bits(device) else torch.get_default_dtype()
-
-
-def computes_in_16_bits(device: torch.device) -> bool:
-    """Whether a processor computes in bfloat16 itself."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 def paint(network: nn.Sequential, fed: Tensor, sparing: bool = False) -> Tensor:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scatterheal import fast, fit, memory
 from scatterheal.canvas import View
 from scatterheal.deviance import deviance
+from scatterheal.devices import computes_in_16_bits
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
-from scatterheal.fast import computes_in_16_bits
 from scatterheal.fit import ENDING, Painting, Scene, State
 from scatterheal.judge import judge
 from scatterheal.record import Record

@@ -15,8 +15,8 @@ from torch import Tensor
 from scatterheal import limits
 from scatterheal import network as networks
 from scatterheal.canvas import Canvas
+from scatterheal.devices import computes_in_16_bits
 from scatterheal.errors import ScanError
-from scatterheal.fast import computes_in_16_bits
 from scatterheal.fit import Scene
 
 log = logging.getLogger(__name__)

@@ -263,7 +263,7 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
         edge.set(visible=best, color="#0fa34a", linewidth=3)
 
 
-def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb, title: str) -> None:
+def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], taken: int, scan: Rgb, title: str) -> None:
     """Draw how the best run's image came to be (the report's Figure 8).
 
     Parameters
@@ -272,6 +272,8 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
         The PNG to write.
     snapshots : sequence of (iteration, score, image)
         In order.
+    taken : int
+        The iteration that the run is scored by.
     scan : uint8 array (height, width, 3)
         The scan with its holes, drawn first.
     title : str
@@ -283,7 +285,8 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], scan: Rgb
     panels[0].set_title("scan", fontsize=9)
     for axes, (iteration, score, image) in zip(panels[1:], snapshots, strict=True):
         _show(axes, image)
-        axes.set_title(f"iteration {iteration}\nscore {four_digits(score)}", fontsize=9)
+        mark = ", taken" if iteration == taken else ""
+        axes.set_title(f"iteration {iteration}{mark}\nscore {four_digits(score)}", fontsize=9)
     _save(figure, path)
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from scatterheal import memory
 from scatterheal.deviance import deviance, expected_deviance
+from scatterheal.devices import computes_in_16_bits
 from scatterheal.exposure import Exposure
-from scatterheal.fast import computes_in_16_bits
 from scatterheal.fit import Painting, State, due
 from scatterheal.inpaint import grey, model_and_spread, spread_over, train
 from scatterheal.resume import SideFile, keep_or_end

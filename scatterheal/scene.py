@@ -55,7 +55,7 @@ def taken(
     centred : bool
         Whether its beam centre is known.
     has_16_bits : bool
-        Whether the processor computes in bfloat16 itself (`scatterheal.fast.computes_in_16_bits`): the fast engine
+        Whether the processor computes in bfloat16 itself (`scatterheal.devices.computes_in_16_bits`): the fast engine
         does not imitate it.
 
     Examples

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from scatterheal import gpus, locks, resume
+from scatterheal.devices import computes_in_16_bits
 from scatterheal.errors import ScanError
 from scatterheal.fit import ENDING
 from scatterheal.resume import TERMINATED, SideFile
@@ -106,3 +107,11 @@ def test_two_processes_do_not_train_the_same(start, tmp_path, monkeypatch, caplo
     assert Path(side.lock).exists()
     side.remove()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"), [({}, False), ({"amx_bf16": True}, True), ({"avx512_bf16": True}, True)]
+)
+def test_which_processors_compute_in_16_bits(monkeypatch, capabilities, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert computes_in_16_bits(torch.device("cpu")) == expected

@@ -88,16 +88,6 @@ def test_a_training_takes_the_same_course(chosen, canvas):
     assert np.abs(plain[-1].cells - plain[0].cells).max() > 0.01
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [({}, torch.float32), ({"amx_bf16": True}, torch.bfloat16), ({"avx512_bf16": True}, torch.bfloat16)],
-)
-def test_16_bits_only_where_the_processor_computes_in_them(monkeypatch, capabilities, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert fast.number_format(CPU, "bfloat16") == expected
-    assert fast.number_format(CPU, "float32") == torch.float32
-
-
 def test_small_numbers_are_zero_in_every_thread():
     told = "import torch; from scatterheal.devices import use_threads; use_threads(4)\n"
     told += "print(int((torch.full((4_000_000,), 1e-39) * 1.0).count_nonzero()))"
