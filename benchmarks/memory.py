@@ -93,7 +93,7 @@ def taken(case: Case, engine: str, sparing: bool) -> int:
         scene = Scene(*view(canvas_of(case, shape), shape), np.ones(shape, bool), counts, **of_counts)
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         chosen = {**hyperparameters(case), "engine": engine}
-        for _ in train(scene, chosen, torch.device("cpu"), 2, None, sparing):
+        for _ in train(scene, chosen, torch.device("cpu"), 2, None, None, sparing):
             pass
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) * 1024
 

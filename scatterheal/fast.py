@@ -21,7 +21,7 @@ from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu
 from torch.optim.adam import adam
 from torch.utils.checkpoint import checkpoint
 
-from scatterheal.fit import ENDING, Painting, Scene, State, announced, begin, cells_of, copied, due, shake
+from scatterheal.fit import Painting, Scene, State, announced, begin, cells_of, copied, due, shake
 from scatterheal.likelihood import LOSSES
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
@@ -36,6 +36,7 @@ def fit(
     device: torch.device,
     every: int,
     state: State | None = None,
+    wanted: Callable[[], bool] | None = None,
     sparing: bool = False,
     pool: tuple[int, int] | None = None,
 ) -> Iterator[Painting]:
@@ -43,7 +44,7 @@ def fit(
 
     Parameters
     ----------
-    scene, hyperparameters, device, every, state
+    scene, hyperparameters, device, every, state, wanted
         As there.
     sparing : bool
         Whether to keep less in memory and to compute it again, to the same bytes.
@@ -135,8 +136,8 @@ def fit(
     advance: Callable[[], None] = step
     for iteration in announced(chosen, losses, first):
         advance()
-        if due(iteration, every, chosen) or ENDING.told:
-            if device.type == "cuda" and advance is step and not ENDING.told:
+        if due(iteration, every, chosen) or (wanted and wanted()):
+            if device.type == "cuda" and advance is step:
                 advance = _recorded(step, random, pool)
             yield handed_over()
 

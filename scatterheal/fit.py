@@ -7,7 +7,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,9 +24,6 @@ log = logging.getLogger(__name__)
 
 # How often the log receives a line, as a share of all iterations.
 LOG_LINES = 20
-# Whether a job is to end soon: a training then hands over what it has after the iteration that it is in. No Event: a
-# signal may come while the thread that it interrupts holds an Event's lock.
-ENDING = SimpleNamespace(told=False)
 # Weights are drawn from a generator, and warnings kept quiet by filters, that all threads share.
 SHARED = threading.Lock()
 
@@ -96,6 +92,7 @@ def fit(
     device: torch.device,
     every: int,
     state: State | None = None,
+    wanted: Callable[[], bool] | None = None,
 ) -> Iterator[Painting]:
     """Fit a network to the known pixels of a scan; what it paints elsewhere is the healing.
 
@@ -112,7 +109,9 @@ def fit(
         The painting is handed over after every so many iterations, after the last, and before the first.
     state : State, optional
         From a painting of the same training, which goes on from there; that painting is the first again, unless it was
-        handed over because the job was `ENDING`.
+        handed over because it was wanted.
+    wanted : callable, optional
+        Asked after every iteration: whether a painting is handed over then as well.
 
     Yields
     ------
@@ -154,7 +153,8 @@ def fit(
         painted = paint(still)
     if state is not None:
         network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
+        # Its own numbers, which it would otherwise change in the state.
+        optimiser.load_state_dict(copied(state["optimiser"]))
         random.set_state(state["random"])
         losses.copy_(state["losses"])
         average, painted = (None if part is None else part.to(device) for part in (state["average"], state["latest"]))
@@ -193,7 +193,7 @@ def fit(
             # The first paintings count less than they would in an average from the start.
             average = painted.detach() if average is None else average
             average = average.lerp(painted.detach(), max(1 - chosen["average"], 2 / (iteration + 1)))
-        if due(iteration, every, chosen) or ENDING.told:
+        if due(iteration, every, chosen) or (wanted and wanted()):
             yield handed_over()
 
 
@@ -207,7 +207,7 @@ def copied(state: Any) -> Any:
 
 
 def due(iteration: int, every: int, chosen: Mapping[str, Any]) -> bool:
-    """Whether a painting is handed over after an iteration in any case."""
+    """Whether a painting is handed over after an iteration whoever wants it."""
     return iteration % every == 0 or iteration == chosen["iterations"]
 
 

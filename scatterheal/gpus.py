@@ -35,8 +35,8 @@ def take_device(config: Mapping[str, Any]) -> torch.device:
         The job was told to end while it waited.
     """
     device, slots = choose_device((config.get("fit") or {}).get("device", "auto")), config.get("gpu_slots", 1)
-    # A cluster has given this job a GPU of its own.
-    if device.type == "cpu" or "SLURM_JOB_ID" in os.environ:
+    # A cluster has given this job a GPU of its own; several are shared by what runs in the job.
+    if device.type == "cpu" or ("SLURM_JOB_ID" in os.environ and torch.cuda.device_count() == 1):
         return device
     names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
     number, slot = wait_for_one(names, slots, Path(tempfile.gettempdir()))

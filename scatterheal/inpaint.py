@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +17,10 @@ from scatterheal.deviance import deviance
 from scatterheal.devices import computes_in_16_bits
 from scatterheal.errors import ScanError
 from scatterheal.exposure import Exposure
-from scatterheal.fit import ENDING, Painting, Scene, State
+from scatterheal.fit import Painting, Scene, State, due
 from scatterheal.judge import judge
 from scatterheal.record import Record
-from scatterheal.resume import SideFile, keep_or_end
+from scatterheal.resume import SideFile, keep_or_end, wanted
 from scatterheal.scale import to_unit
 from scatterheal.scene import Prepared, painted, prepare, taken, view_of
 from scatterheal.uncertainty import pool
@@ -39,12 +38,13 @@ def train(
     device: torch.device,
     every: int,
     state: State | None,
+    wanted: Callable[[], bool] | None,
     sparing: bool,
     pool: tuple[int, int] | None = None,
 ) -> Iterator[Painting]:
     """Train by the engine that is asked for; where memory is short sparing of it, as the fast one alone can be."""
     of_engine = {"sparing": sparing or memory.SPARING.get(), "pool": pool} if chosen["engine"] == "fast" else {}
-    return ENGINES[chosen["engine"]](scene, chosen, device, every, state, **of_engine)
+    return ENGINES[chosen["engine"]](scene, chosen, device, every, state, wanted, **of_engine)
 
 
 class Inpainted(NamedTuple):
@@ -129,24 +129,36 @@ class Training:
         """
         if self.ended or self.trained >= until:
             return
-        of_folds = self._before["folds"] if self._before else [None] * len(self.folds)
+        before = self._before["folds"] if self._before else [None] * len(self.folds)
         every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
-        each = zip(self.folds, of_folds, strict=True)
         # The folds' steps come one after the other, and so can be done in the same memory.
         pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
         trained = [
-            fold.train(self._device, every, state, self.record.seen, self._sparing, pool) for fold, state in each
+            train(fold.prepared.scene, fold.chosen, self._device, every, kept, wanted(self.side), self._sparing, pool)
+            for fold, kept in zip(self.folds, before, strict=True)
         ]
+        latest: dict[int, Painting] = {}
+
+        def state() -> State:
+            of_folds = [latest[k].state() if k in latest else kept for k, kept in enumerate(before)]
+            return {"folds": of_folds, **self.record.state()}
+
         try:
-            for paintings in zip(*trained, strict=True):
-                # What is handed over because the job is to end is no check.
-                if not ENDING.told:
-                    self._look_at(paintings)
-                state = partial(self._state, paintings)
+            while True:
+                for k, paintings in enumerate(trained):
+                    # To where all folds are looked at; what is handed over on the way is for the state alone.
+                    for painting in paintings:
+                        latest[k] = painting
+                        keep_or_end(self.side, state)
+                        if painting.iteration > self.record.seen and due(painting.iteration, every, self.chosen):
+                            break
+                    else:
+                        return
+                self._look_at(list(latest.values()))
                 here = self.ended or self.trained >= until
-                # Who is not to go on now may wait for long, while others train.
-                keep_or_end(self.side, state, now=here and until < np.inf)
                 if here:
+                    # Who is not to go on now may wait for long, while others train.
+                    keep_or_end(self.side, state, now=until < np.inf)
                     # Its networks need no memory until it goes on.
                     self._before = None if self.ended else state()
                     # One that has made all its iterations ends by itself, and its log says so.
@@ -188,10 +200,6 @@ class Training:
         # Where it is trained on, its own curve becomes longer.
         curve = copy.deepcopy(record.curve)
         return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
-
-    def _state(self, paintings: Sequence[Painting]) -> State:
-        """All that it needs to go on from here."""
-        return {"folds": [painting.state() for painting in paintings], **self.record.state()}
 
     def _look_at(self, paintings: Sequence[Painting]) -> None:
         """Note what was painted, and at a check how well."""
@@ -298,20 +306,6 @@ class _Fold:
         else:
             self.values, self.flags = scan.image[judged], scan.flags[judged]
             self.start = self.prepared.start[judged]
-
-    def train(
-        self,
-        device: torch.device,
-        every: int,
-        state: State | None,
-        seen: int,
-        sparing: bool,
-        pool: tuple[int, int] | None,
-    ) -> Iterator[Painting]:
-        """Train from the beginning or from a state, of which all paintings up to an iteration were seen."""
-        for painting in train(self.prepared.scene, self.chosen, device, every, state, sparing, pool):
-            if painting.iteration > seen or ENDING.told:
-                yield painting
 
     def score(self, cells: NDArray[np.float32]) -> float:
         """Mean deviance, or squared error, of the hidden pixels."""

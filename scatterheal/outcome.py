@@ -83,6 +83,8 @@ def hand_over(folder: Path) -> None:
     kept = aside(folder)
     # Without its fingerprint first, so that what is no longer complete is never taken for it.
     (kept / FINGERPRINT).unlink()
+    # No folder takes the place of another one with files in it, which an earlier job may have left.
+    shutil.rmtree(folder / "snapshots", ignore_errors=True)
     for path in kept.iterdir():
         os.replace(path, folder / path.name)
     kept.rmdir()

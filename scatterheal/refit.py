@@ -16,7 +16,7 @@ from scatterheal.devices import computes_in_16_bits
 from scatterheal.exposure import Exposure
 from scatterheal.fit import Painting, State, due
 from scatterheal.inpaint import grey, model_and_spread, spread_over, train
-from scatterheal.resume import SideFile, keep_or_end
+from scatterheal.resume import SideFile, keep_or_end, wanted
 from scatterheal.scene import painted, prepare, taken
 from scatterheal.side_by_side import side_by_side
 from scatterheal.thinning import thin
@@ -73,7 +73,8 @@ def refit(
         before = side.read() if side else None
         paintings = {done: cells.numpy() for done, cells in before["cells"].items()} if before else {}
         state = before["training"] if before else None
-        for painting in train(prepared.scene, {**chosen, "seed": seed}, device, every, state, sparing):
+        of_seed = {**chosen, "seed": seed}
+        for painting in train(prepared.scene, of_seed, device, every, state, wanted(side), sparing):
             if due(painting.iteration, every, chosen):
                 paintings[painting.iteration] = painting.cells
             keep_or_end(side, partial(_refit_state, painting, paintings))

@@ -12,20 +12,24 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import torch
 
 from scatterheal import locks, storage
+from scatterheal.devices import computes_in_16_bits
 from scatterheal.errors import ScanError
-from scatterheal.fit import ENDING, State
+from scatterheal.fit import State
 
 log = logging.getLogger(__name__)
 
 # Seconds from one kept state to the next, or more, so that keeping takes no larger share of the time: what a kill
-# loses, besides what lies between two checks.
+# loses.
 EVERY, SHARE = 60, 0.05
+# Whether this job is to end soon: a training then hands over what it has after the iteration that it is in. No Event: a
+# signal may come while the thread that it interrupts holds an Event's lock.
+ENDING = SimpleNamespace(told=False)
 # For so many seconds a process that was told to end may still be at it: SLURM kills it after 30 to 300 (KillWait).
 LINGERING = 330
 # What a process that SIGTERM ends leaves with.
@@ -89,7 +93,8 @@ class SideFile:
                 if damaged := parts.testzip():
                     raise zipfile.BadZipFile(f"{damaged} is damaged")
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        # All that zipfile and torch.load have said of damaged files.
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
             log.warning("%s cannot be read (%s): the training begins anew", self.path, error)
             return None
         if kept["of"] != self.of:
@@ -98,17 +103,24 @@ class SideFile:
             )
             return None
         log.info("goes on from the state in %s", self.path)
+        if kept["threads"] != (threads := torch.get_num_threads()):
+            told = "made with %d threads, and this job has %d: the result differs by rounding from that of either"
+            log.warning(told, kept["threads"], threads)
         return kept["state"]
+
+    def due(self) -> bool:
+        """Whether the last state is old."""
+        return time.monotonic() - self._kept >= max(EVERY, self._took / SHARE)
 
     def offer(self, state: Callable[[], State], now: bool = False) -> None:
         """Keep a state where the last one is old, or now; a training that cannot keep it, on a full disk, goes on."""
-        start = time.monotonic()
-        if not now and start - self._kept < max(EVERY, self._took / SHARE):
+        if not now and not self.due():
             return
+        start = time.monotonic()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with storage.replacing(self.path) as part:
-                torch.save({"of": self.of, "state": state()}, part)
+                torch.save({"of": self.of, "state": state(), "threads": torch.get_num_threads()}, part)
                 with open(part, "rb") as written:
                     os.fsync(written.fileno())
         except (ScanError, OSError, RuntimeError) as error:
@@ -120,6 +132,11 @@ class SideFile:
         """Forget the state of a training whose outcome is complete."""
         for path in (self.path, storage.part_of(self.path), self.lock):
             path.unlink(missing_ok=True)
+
+
+def wanted(side: SideFile | None) -> Callable[[], bool]:
+    """Whether a training is to hand over what it has: its state is to be kept, or the job is to end."""
+    return lambda: ENDING.told or (side is not None and side.due())
 
 
 def keep_or_end(side: SideFile | None, state: Callable[[], State], now: bool = False) -> None:
@@ -159,7 +176,8 @@ def side_file(folder: Path, of: str, device: torch.device) -> SideFile:
     >>> side_file(Path("runs/lr-0.01"), "3a7", torch.device("cpu")).path.as_posix()
     'runs/.lr-0.01.state'
     """
-    return SideFile(folder.with_name(f".{folder.name}.state"), f"{of}, {device.type}, {torch.__version__}")
+    narrow = "16 bits" if computes_in_16_bits(device) else "32 bits"
+    return SideFile(folder.with_name(f".{folder.name}.state"), f"{of}, {device.type}, {narrow}, {torch.__version__}")
 
 
 def end_in_time() -> None:

@@ -84,11 +84,14 @@ def _with_fewer(work: Callable[[Item], Result], left: dict[int, Item], device: t
         gc.collect()
         torch.cuda.empty_cache()
         if at_once > 1:
-            at_once //= 2
+            at_once = min(at_once // 2, len(left))
             log.warning("too little memory on the GPU: %d of them again, %d at a time", len(left), at_once)
         else:
             memory.SPARING.set(True)
-            log.warning("too little memory on the GPU: %d of them again, keeping less, which takes longer", len(left))
+            log.warning(
+                "too little memory on the GPU: %d of them again, the fast engine keeping less, which takes longer",
+                len(left),
+            )
 
 
 def in_threads(
@@ -104,8 +107,12 @@ def in_threads(
         stream = streams.get()
         try:
             end_if_told()
+            if stream:
+                # A new thread begins on the first GPU.
+                torch.cuda.set_device(stream.device)
             with torch.cuda.stream(stream):
-                result.set_result(work(item))
+                done = work(item)
+            result.set_result(done)
         except BaseException as error:
             result.set_exception(error)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +44,7 @@ def summary(rankings: Mapping[str, pd.DataFrame], problems: Mapping[str, str], h
 
 
 def after_failure(
-    folder: Path, scans: Mapping[str, Path], unfinished: Mapping[str, Collection[str]], since: float, heal_with: str
+    folder: Path, scans: Mapping[str, Path], unfinished: Mapping[str, Mapping[str, bool]], since: float, heal_with: str
 ) -> pd.DataFrame:
     """The table where some jobs failed, from what there is.
 
@@ -55,20 +55,21 @@ def after_failure(
     scans : mapping
         The YAML file of each scan that was to be healed.
     unfinished : mapping
-        The rules of each scan whose jobs did not come to their end.
+        Of each scan the rules whose jobs did not come to their end, and whether one of them could have begun.
     since : float
         Seconds since 1970: what logs said before is of an earlier run.
     heal_with : {"best", "dip"}
     """
     rankings, problems = {}, {}
     for scan, file in scans.items():
-        left = unfinished.get(scan, ())
+        left = unfinished.get(scan, {})
         if "rank" not in left and (folder / scan / "ranking.csv").is_file():
             rankings[scan] = pd.read_csv(folder / scan / "ranking.csv")
         if left:
-            problems[scan] = (
-                _said(folder, scan, file, since)
-                or f"{file}: the run ended before these were made: {', '.join(sorted(left))}"
+            problems[scan] = _said(
+                folder, scan, file, since
+            ) or f"{file}: killed, out of time or not begun, see the logs in {folder / 'logs'}: " + ", ".join(
+                sorted(rule for rule, ready in left.items() if ready)
             )
     return summary(rankings, problems, heal_with)
 

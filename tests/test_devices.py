@@ -12,8 +12,7 @@ import torch
 from scatterheal import gpus, locks, resume
 from scatterheal.devices import computes_in_16_bits
 from scatterheal.errors import ScanError
-from scatterheal.fit import ENDING
-from scatterheal.resume import TERMINATED, SideFile
+from scatterheal.resume import ENDING, TERMINATED, SideFile
 
 TAKES_ONE = """
 import logging, sys

@@ -24,18 +24,20 @@ def project(tmp_path):
 
 @pytest.fixture
 def mounted(project):
-    """Mount a small disk in memory as the results folder, with these options."""
-    folder = project / "results"
-    folder.mkdir()
+    """Mount a small disk in memory, with these options, as the results folder or another one of the project."""
+    folders = []
 
-    def mount(options):
+    def mount(options, name="results"):
+        folders.append(folder := project / name)
+        folder.mkdir(exist_ok=True)
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"this user may not mount: {done.stderr.strip()}")
 
     yield mount
-    while subprocess.run(["umount", folder], capture_output=True).returncode == 0:
-        pass
+    for folder in folders:
+        while subprocess.run(["umount", folder], capture_output=True).returncode == 0:
+            pass
 
 
 def lines_of(output, word):
@@ -55,6 +57,18 @@ def test_a_full_disk(project, mounted):
     # Nothing that is half a file counts as one.
     snakemake(project, DONE)
     assert not list((project / "results").rglob("*.part*"))
+
+
+def test_no_room_for_what_snakemake_itself_writes(project, mounted):
+    mounted("size=4m", ".snakemake")
+    filler = project / ".snakemake" / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(2**23))
+    code, output = snakemake(project, DONE, check=False)
+    assert code != 0 and "Traceback" not in output
+    assert f"{project}/.snakemake: No space left on device; make room there, and start again" in output.splitlines()
+    filler.unlink()
+    snakemake(project, "results/demo_waxs/mask.png")
 
 
 def test_a_folder_that_cannot_be_written(project, mounted):

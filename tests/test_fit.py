@@ -14,7 +14,7 @@ from scatterheal.canvas import cartesian, polar, sampling, view
 from scatterheal.config import Fit
 from scatterheal.devices import choose_device
 from scatterheal.errors import ScanError
-from scatterheal.fit import ENDING, Scene
+from scatterheal.fit import Scene
 from scatterheal.inpaint import ENGINES
 
 CPU = torch.device("cpu")
@@ -32,8 +32,8 @@ def scene_of(image, valid):
     return Scene(*seen, valid, image[valid].reshape(valid.sum(), -1))
 
 
-def fit(scene, chosen, device, every, state=None):
-    return ENGINES[chosen["engine"]](scene, chosen, device, every, state)
+def fit(scene, chosen, device, every, state=None, wanted=None):
+    return ENGINES[chosen["engine"]](scene, chosen, device, every, state, wanted)
 
 
 def fitted(scene, every=10, **changed):
@@ -329,14 +329,12 @@ def test_a_training_that_goes_on_from_a_state_comes_to_the_same_bytes(engine, ch
 
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])
-def test_a_training_that_is_to_end_hands_over_after_the_iteration_that_it_is_in(engine):
+def test_what_is_wanted_in_between_is_handed_over_after_the_iteration_that_it_is_in(engine):
     scene, chosen = scene_of(*scan()), hyperparameters(engine=engine, iterations=11, loss="mse", average=0.9)
     whole = list(fit(scene, chosen, CPU, 4))
-    paintings = fit(scene, chosen, CPU, 4)
-    before = [next(paintings) for _ in range(2)]
-    ENDING.told = True
-    before += [next(paintings) for _ in range(2)]
-    ENDING.told = False
+    moments = iter([False, False, False, True, True])
+    paintings = fit(scene, chosen, CPU, 4, wanted=lambda: next(moments))
+    before = [next(paintings) for _ in range(4)]
     assert [painting.iteration for painting in before] == [0, 4, 5, 6]
     again = list(fit(scene, chosen, CPU, 4, before[-1].state()))
     assert [painting.iteration for painting in again] == [8, 11]

@@ -13,10 +13,9 @@ from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
 from test_search import same
 
 from scatterheal import fast, fit, resume
-from scatterheal.fit import ENDING
 from scatterheal.inpaint import inpaint
 from scatterheal.refit import refit
-from scatterheal.resume import TERMINATED, SideFile
+from scatterheal.resume import ENDING, TERMINATED, SideFile
 from scatterheal.search import halving, trainings
 
 
@@ -77,7 +76,7 @@ def test_a_run_that_is_told_to_end_whenever_that_is(changed, interrupted, tmp_pa
 
 
 def test_a_run_that_is_killed(monkeypatch, tmp_path):
-    """Nobody tells it: the state is that of the last check before."""
+    """Nobody tells it: the state is that of the last iteration of each fold, where it is always kept."""
     chosen = hyperparameters(iterations=15, check_every=4, snapshot_every=4)
     whole, side = inpaint(SCAN, HIDDEN, chosen, CPU), SideFile(tmp_path / "state", "this")
     counts, announced, made = itertools.count(1), fit.announced, []
@@ -96,10 +95,11 @@ def test_a_run_that_is_killed(monkeypatch, tmp_path):
         inpaint(SCAN, HIDDEN, chosen, CPU, side=side)
     before = len(made)
     same(inpaint(SCAN, HIDDEN, chosen, CPU, side=side), whole)
-    assert made[before] == 9 and len(made) == before + 2 * (15 - 8)
+    # The first fold was at 12 then, the second in its ninth.
+    assert made[before] == 9 and len(made) == before + (15 - 12) + (15 - 8)
     # Nor does one that had ended train any further.
     same(inpaint(SCAN, HIDDEN, chosen, CPU, side=side), whole)
-    assert len(made) == before + 2 * (15 - 8)
+    assert len(made) == before + (15 - 12) + (15 - 8)
 
 
 def test_a_refit(interrupted, tmp_path):
@@ -144,10 +144,19 @@ def test_the_state_of_another_training_or_half_a_file_is_not_taken_and_the_log_s
     assert "is the state of a training with other input, settings or code" in caplog.messages[-1]
     whole = path.read_bytes()
     at = whole.index(np.ones(3, np.float32).tobytes())
-    for damaged in (whole[:-100], whole[:at] + bytes(12) + whole[at + 12 :], b""):
+    in_a_name = whole.replace(b"data.pkl", b"data\xffpkl")
+    for damaged in (whole[:-100], whole[:at] + bytes(12) + whole[at + 12 :], in_a_name, b""):
         path.write_bytes(damaged)
         assert SideFile(path, "that").read() is None
         assert "cannot be read" in caplog.messages[-1]
+    path.write_bytes(whole)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        assert SideFile(path, "that").read() is not None
+    finally:
+        torch.set_num_threads(threads)
+    assert caplog.messages[-1].startswith(f"made with {threads} threads, and this job has {threads + 1}")
 
 
 def test_who_is_told_twice_by_slurm_keeps_the_state_all_the_same(interrupted):

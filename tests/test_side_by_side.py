@@ -44,8 +44,16 @@ def test_all_are_at_work_at_once_and_the_first_error_is_told():
         side_by_side(work, [1, 0, 2], OTHER)
 
 
-@pytest.mark.parametrize("most", [4, 2, 1, 0])
-def test_what_the_memory_is_too_small_for_is_done_again_with_fewer_beside_it(most, caplog):
+@pytest.mark.parametrize(
+    ("most", "told"),
+    [
+        (4, ["1 at a time"]),
+        (2, ["2 at a time"]),
+        (1, ["2 at a time", "1 at a time"]),
+        (0, ["2 at a time", "1 at a time", "the fast engine keeping less, which takes longer"]),
+    ],
+)
+def test_what_the_memory_is_too_small_for_is_done_again_with_fewer_beside_it(most, told, caplog):
     """So many fit at a time; 0: one, and that only if it is sparing."""
     at_work, busiest, lock = 0, [], threading.Lock()
 
@@ -66,7 +74,19 @@ def test_what_the_memory_is_too_small_for_is_done_again_with_fewer_beside_it(mos
     # What comes later, and is smaller, need not be sparing.
     assert max(busiest) == 5 and not memory.SPARING.get()
     said = [message.partition("again, ")[2] for message in caplog.messages]
-    assert said == ["2 at a time", "1 at a time", "keeping less, which takes longer"][: {4: 1, 2: 1, 1: 2, 0: 3}[most]]
+    assert said == told
+
+
+def test_the_only_one_that_does_not_fit_is_alone_at_once():
+    starts = []
+
+    def work(item):
+        starts.append(item)
+        if item == 3 and not memory.SPARING.get():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    side_by_side(work, range(8), OTHER)
+    assert starts[8:] == [3, 3] and sorted(starts[:8]) == list(range(8))
 
 
 def test_what_does_not_fit_alone_either_is_told():
@@ -77,10 +97,12 @@ def test_what_does_not_fit_alone_either_is_told():
         side_by_side(work, range(3), OTHER)
 
 
-def test_a_search_that_runs_out_of_memory_comes_to_the_same_bytes(monkeypatch):
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_search_that_runs_out_of_memory_comes_to_the_same_bytes(engine, monkeypatch):
     monkeypatch.setattr(search, "rungs", lambda *_: [Rung(3, 4), Rung(1, 12)])
     asked = {
-        f"lr-{lr}": {"method": "dip", **hyperparameters(iterations=12, check_every=2, lr=lr)} for lr in (0.3, 0.1, 0.01)
+        f"lr-{lr}": {"method": "dip", **hyperparameters(engine=engine, iterations=12, check_every=2, lr=lr)}
+        for lr in (0.3, 0.1, 0.01)
     }
     whole = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))
     look_at, ran_out = Training._look_at, set()

@@ -453,6 +453,18 @@ def test_a_failed_scan_is_one_clear_line_and_stops_no_other(project):
     assert planned(project) == {}
 
 
+def test_a_job_that_is_killed_says_nothing_and_summary_names_it(project):
+    file = project / "scripts" / "rank.py"
+    file.write_text(f"import os\nos.kill(os.getpid(), {int(signal.SIGKILL)})\n{file.read_text()}")
+    code, output = snakemake(project, check=False)
+    assert code != 0 and "common.smk" not in output
+    summary = pd.read_csv(project / "results" / "summary.csv", index_col="scan")
+    # None of those that wait for it.
+    told = "scans/{}.yaml: killed, out of time or not begun, see the logs in results/logs: rank"
+    for scan in ("demo_saxs", "demo_waxs"):
+        assert summary.problem[scan] == told.format(scan)
+
+
 def test_snakemake_chooses_once_for_each_job_and_then_waits(project):
     for sheet in ("contact_sheet.png", "mask_overlay.png"):
         (project / "results" / "demo_waxs" / sheet).unlink()
@@ -496,7 +508,7 @@ def test_a_failed_run_loses_no_other_of_its_job(finished, project):
     target = f"results/demo_waxs/runs/{NETWORKS[0]}/metrics.json"
     (project / target).unlink()
     storage_module = project / "scatterheal" / "storage.py"
-    before, line = storage_module.read_text(), "    with replacing(path) as part:\n        table.to_csv"
+    before, line = storage_module.read_text(), "    with replacing(path) as part:\n        table.convert_dtypes()"
     edit(storage_module, line, f'    assert "0.05" not in str(path), "disk full"\n{line}')
     code, output = snakemake(project, target, check=False)
     assert code != 0 and "scans/demo_waxs.yaml: unexpected AssertionError: disk full" in output

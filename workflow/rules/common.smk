@@ -5,9 +5,11 @@ import functools
 import gc
 import hashlib
 import json
+import logging
 import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from scatterheal.errors import ScanError, one_line
 
 CODE = Path(workflow.basedir)
 STARTED = time.time()
+# Bytes for logs, locks and records of jobs.
+ROOM = 2**20
 # The graph of a large grid is millions of small objects, none of them garbage: looking for some in it took an eighth
 # of the time.
 gc.set_threshold(200_000, 20, 100)
@@ -103,6 +107,18 @@ def unwritable(folder):
     return None if os.access(there, os.W_OK) else f"{there} cannot be written; choose another folder, or see who may"
 
 
+def without_room():
+    """What is wrong with the disk for Snakemake's own files, or None: it would tell by one traceback a line."""
+    own = Path(".snakemake")
+    try:
+        with tempfile.TemporaryFile(dir=own) as file:
+            file.write(bytes(ROOM))
+    except OSError as error:
+        from scatterheal.storage import FULL, trouble
+
+        return trouble(own.absolute(), error) if error.errno in FULL else None
+
+
 def choose_once_a_job():
     """Let Snakemake look for the next job where one has ended, and at no other time.
 
@@ -122,10 +138,12 @@ def write_summary():
     planned = workflow.dag.needrun_jobs(exclude_finished=False)
     if not (tables := [job.output[0] for job in planned if job.rule.name == "summary"]):
         return
-    unfinished = {}
-    for job in workflow.dag.needrun_jobs():
+    unfinished, jobs = {}, set(workflow.dag.needrun_jobs())
+    for job in jobs:
         if scan := dict(job.wildcards.items()).get("scan"):
-            unfinished.setdefault(scan, set()).add(job.rule.name)
+            ready = jobs.isdisjoint(workflow.dag.dependencies[job])
+            unfinished.setdefault(scan, {}).setdefault(job.rule.name, False)
+            unfinished[scan][job.rule.name] |= ready
     file = Path(RESULTS, "summary.csv")
     try:
         of_scans = {scan: configuration.file_of(scan, FILES) for scan in [*USED, *REFUSED]}
@@ -157,6 +175,10 @@ try:
     RESULTS = CONFIG.results
     # Jobs on other machines parse this file again: the check belongs to the first time alone.
     if workflow.is_main_process:
+        if problem := without_room():
+            # Nor has the log that this line goes to any.
+            logging.raiseExceptions = False
+            raise ScanError(problem)
         REFUSED |= check_scans()
         for problem in REFUSED.values():
             logger.error(problem)
