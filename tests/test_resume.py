@@ -30,6 +30,8 @@ def interrupted(monkeypatch):
 
         def told(*arguments):
             for iteration in announced(*arguments):
+                # Who is told begins no further iteration, of whichever fold.
+                assert not ENDING.told
                 if next(counts) in iterations:
                     ENDING.told = True
                 yield iteration
