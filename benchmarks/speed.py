@@ -7,8 +7,10 @@ table shows medians over the rounds and ratios to the plain loop. What a score h
 the lowest that the plain loop in 32 bits comes to, on average over the rounds. The prototype is a plain eager loop:
 16-bit convolutions in the channels-last layout, PyTorch's own padding, a polar canvas of 432 x 384 cells read by
 grid_sample, 32 channels. `... products` is the time of the convolutions and matrix products of an engine's step alone,
-forwards and backwards, on numbers of the same sizes and layouts: no other code round the same products is faster. Where
-the processor does not compute in 16 bits all of it is in 32. CPUs alone.
+forwards and backwards, on numbers of the same sizes and layouts: no other code round the same products is faster.
+`rising` is the dearest layer of the report's network alone, upsampling and convolution onto its finest level, in the
+ways that were tried, and a plain convolution with as many products. Where the processor does not compute in 16 bits all
+of it is in 32. CPUs alone.
 """
 
 import argparse
@@ -194,8 +196,57 @@ def arrival(course: list[tuple[int, float, float]], target: float) -> dict[str, 
     return found
 
 
+def rising(how: str, precision: str) -> dict[str, float]:
+    """Seconds of the dearest layer of the report's network, forwards and backwards, in several ways."""
+    from scatterheal.fast import _four_taps, _Rise
+    from scatterheal.padding import Padding
+
+    channels, rows, columns = PAPER["channels"], ROWS // 2, COLUMNS // 2
+    last, dtype = torch.channels_last, getattr(torch, precision)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(shape).to(dtype).contiguous(memory_format=last)
+
+    small, kernel = drawn(1, channels, rows, columns).requires_grad_(), drawn(channels, channels, 3, 3).requires_grad_()
+    # As many multiplications as the fewest that do it, and nothing else.
+    four, square = drawn(4, channels, rows + 1, columns + 1), drawn(channels, channels, 2, 2)
+
+    def in_four() -> Tensor:
+        """One convolution of 2 x 2 for each of the four pixels that a pixel becomes; not put together again."""
+        wide = functional.pad(small, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=last)
+        kernels = [kernel]
+        for axis in (2, 3):
+            thirds = [part.unbind(axis) for part in kernels]
+            kernels = [torch.stack(two, axis) for a, b, c in thirds for two in ((a, b + c), (a + b, c))]
+        parts = []
+        for (down, right), taps in zip(np.ndindex(2, 2), kernels, strict=True):
+            seen = wide[..., down : down + rows + 1, right : right + columns + 1].contiguous(memory_format=last)
+            parts.append(functional.conv2d(seen, taps.contiguous(memory_format=last)))
+        return torch.cat(parts)
+
+    ways: dict[str, Callable[[], Tensor]] = {
+        "reference": lambda: functional.conv2d(
+            Padding(1, wraps=False)(nn.UpsamplingNearest2d(scale_factor=2)(small)), kernel
+        ),
+        "fast": lambda: _Rise.apply(small, _four_taps(kernel), False),
+        "four convolutions": in_four,
+        "as many products": lambda: functional.conv2d(four.requires_grad_(), square.requires_grad_()),
+    }
+    gradient = torch.rand_like(ways[how]().detach())
+    seconds = []
+    for _ in range(2 * TIMED):
+        start = time.perf_counter()
+        ways[how]().backward(gradient)
+        seconds.append(time.perf_counter() - start)
+    return {"s an iteration": float(np.median(seconds[TIMED:]))}
+
+
 PLAIN = ("reference", "float32")
 BENCHMARKS = {
+    "rising": (
+        rising,
+        [(e, p) for p in PRECISIONS for e in ("reference", "fast", "four convolutions", "as many products")],
+    ),
     "paper": (paper, [PLAIN, *((e, p) for p in PRECISIONS for e in ("reference products", "fast", "fast products"))]),
     "scattering": (scattering, [(e, p) for p in PRECISIONS for e in ("prototype", "reference", "fast")]),
 }
