@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal.automatic import Parts, find_parts
-from scatterheal.simulate import Expected, radius_and_azimuth, ring
+from scatterheal.app.simulate import Expected, radius_and_azimuth, ring
+from scatterheal.mask.parts import Parts, find_parts
 
 Random = np.random.Generator
 Missing = NDArray[np.bool_]

@@ -19,13 +19,13 @@ from healing import OFFSETS, Case, case, heal, moved, networks
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
-from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, GAP
-from scatterheal.config import ROOT, read_scan
-from scatterheal.deviance import Censoring, censoring
-from scatterheal.devices import use_threads
-from scatterheal.exposure import centre_of
-from scatterheal.judge import judge
-from scatterheal.prepare import prepare
+from scatterheal.compute.devices import use_threads
+from scatterheal.counts.deviance import Censoring, censoring
+from scatterheal.pattern.pattern import centre_of
+from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, GAP
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.reading import ROOT, read_scan
+from scatterheal.validation.judge import judge
 
 METHODS = ("dip", "polar_smooth", "pyfai", "biharmonic_smooth")
 
@@ -92,8 +92,8 @@ def figure_and_frame() -> Figure:
 
 def row(found: Case, truth: NDArray[np.float32], model: NDArray, judged: NDArray[np.bool_]) -> str:
     """The cells that say how far a model is from the true counts of the hidden pixels."""
-    missing = found.exposure.missing & ~judged
-    seen = found.exposure._replace(image=truth, flags=np.zeros_like(found.exposure.flags), missing=missing)
+    missing = found.pattern.missing & ~judged
+    seen = found.pattern._replace(image=truth, flags=np.zeros_like(found.pattern.flags), missing=missing)
     scores = judge(seen, model[None], np.where(judged, GAP, 0)[None])
     hidden, known = scores["hidden"], scores["known"]
     relative = "" if scores["relative"] is None else f"{scores['relative']:.4f}"

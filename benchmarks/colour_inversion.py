@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from skimage.color import rgb2lab
 
-from scatterheal import colours, crop, figures, frames, simulate
-from scatterheal.config import Scan, read_scans, scan_files
+from scatterheal.app import simulate
+from scatterheal.reading import colour_maps, crop, frames, plot_area
+from scatterheal.settings.models import Scan
+from scatterheal.settings.reading import read_scans, scan_files
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,9 +34,9 @@ def shown_in_figure(counts: NDArray[np.float32], shape: tuple[int, int]) -> NDAr
     return kept[np.ix_(rows, columns)]
 
 
-def compare(name: str, inverted: colours.Inverted, limits: tuple[float, float], truth: NDArray[np.float32]) -> None:
+def compare(name: str, inverted: colour_maps.Inverted, limits: tuple[float, float], truth: NDArray[np.float32]) -> None:
     """One row: how many counts are exactly right, and by how much the others are wrong."""
-    values = colours.to_values(inverted, limits, "log10")
+    values = colour_maps.to_values(inverted, limits, "log10")
     clipped = inverted.clipped_low | inverted.clipped_high
     open_ = ~inverted.off & ~clipped
     wrong = open_ & (values != truth)
@@ -58,8 +60,8 @@ def known_counts(scans: dict[str, Scan]) -> None:
     expected = simulate.saxs_pattern()
     drawn = np.random.default_rng(1).poisson(expected).astype(np.float32)
     # The plot area starts 52 pixels from the left and 34 from the top, see simulate.demo_figure.
-    inside = figures.Box(cropped.box.left - 52, cropped.box.top - 34, cropped.box.right - 52, cropped.box.bottom - 34)
-    inverted = colours.invert(cropped.image, colours.colour_table(cropped.colours))
+    inside = plot_area.Box(cropped.box.left - 52, cropped.box.top - 34, cropped.box.right - 52, cropped.box.bottom - 34)
+    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.colours))
     radius, _ = simulate.radius_and_azimuth(simulate.FIGURE_SHAPE, simulate.FIGURE_CENTRE)
     drawn[27:35] = drawn[115:123] = 0
     drawn[radius < 5] = 0
@@ -75,7 +77,7 @@ def known_counts(scans: dict[str, Scan]) -> None:
         scan = scans["HDPE_85_low"]
         cropped = crop.crop_scan(scan.image, scan.kind, scan.crop)
         counts = frames.read_frame(scans["HDPE_85_low_frame"].image).counts
-        inverted = colours.invert(cropped.image, colours.colour_table(cropped.colours))
+        inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.colours))
         compare(scan.image.name, inverted, cropped.bar.limits, shown_in_figure(counts, inverted.off.shape))
 
 
@@ -91,8 +93,8 @@ def real_figures(scans: dict[str, Scan]) -> None:
         if scan.kind == "frame":
             continue
         cropped = crop.crop_scan(scan.image, scan.kind, scan.crop)
-        table = colours.colour_table(cropped.colours)
-        inverted = colours.invert(cropped.image, table)
+        table = colour_maps.colour_table(cropped.colours)
+        inverted = colour_maps.invert(cropped.image, table)
         whole = whole_counts(inverted, table, cropped.bar.limits) if cropped.bar.limits else "- | -"
         print(
             f"| {scan.image.name} | {cropped.bar.limits} | {cropped.bar.scale} | {inverted.off.mean():.2%} "
@@ -102,7 +104,7 @@ def real_figures(scans: dict[str, Scan]) -> None:
         )
 
 
-def whole_counts(inverted: colours.Inverted, table: colours.ColourTable, limits: tuple[float, float]) -> str:
+def whole_counts(inverted: colour_maps.Inverted, table: colour_maps.ColourTable, limits: tuple[float, float]) -> str:
     """Shares of unclipped pixels, and of entries, below 30 counts whose interval holds a whole count: two cells."""
     low, high = limits
 
@@ -133,11 +135,11 @@ def jpeg(scan: Scan) -> None:
     bar = cropped.colours
     above = None
     for name, table in {
-        "the map that its colour bar shows (parula)": colours.colour_table(bar),
-        "its colour bar, pixel by pixel": colours.ColourTable(bar, np.linspace(0, 1, len(bar) + 1)),
+        "the map that its colour bar shows (parula)": colour_maps.colour_table(bar),
+        "its colour bar, pixel by pixel": colour_maps.ColourTable(bar, np.linspace(0, 1, len(bar) + 1)),
     }.items():
-        inverted = colours.invert(cropped.image, table)
-        along = colours.invert(bar[None], table)
+        inverted = colour_maps.invert(cropped.image, table)
+        along = colour_maps.invert(bar[None], table)
         position = along.position[0][~along.off[0]]
         known = ~inverted.off & ~inverted.clipped_low
         number = np.bincount(radius[known])

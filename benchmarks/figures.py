@@ -21,10 +21,11 @@ import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from scatterheal import pictures, storage
-from scatterheal.bitmaps import Rgb
-from scatterheal.config import ROOT
-from scatterheal.exposure import centre_of
+from scatterheal import storage
+from scatterheal.pattern.pattern import centre_of
+from scatterheal.pictures.look import UNKNOWN, as_counted, look_of, render
+from scatterheal.reading.bitmaps import Rgb
+from scatterheal.settings.reading import ROOT
 
 CONFIG = ROOT / "benchmarks" / "figures.yaml"
 PAPER = ROOT.parent / "shared" / "scans" / "paper_inputs"
@@ -45,14 +46,14 @@ def enlarged(best: Rgb, cropped: Rgb, shape: tuple[int, int]) -> Rgb:
         place = ((np.arange(length) + 0.5) * whole / length).astype(int) - (whole - part) // 2
         index.append(place.clip(0, part - 1))
         inside.append(place == index[-1])
-    return np.where(np.logical_and.outer(*inside)[..., None], best[np.ix_(*index)], pictures.UNKNOWN)
+    return np.where(np.logical_and.outer(*inside)[..., None], best[np.ix_(*index)], UNKNOWN)
 
 
 def panels_of(folder: Path, name: str) -> list[tuple[str, Rgb]]:
     """Titles and pictures of one scan, all of one size."""
     scan, healed = (storage.read_png(folder / f"{shown}.png") for shown in ("cropped", "healed"))
     meaning = storage.read_json(folder / "intensity.json")
-    look = pictures.look_of(storage.read_tiff(folder / "intensity.tif"), meaning)
+    look = look_of(storage.read_tiff(folder / "intensity.tif"), meaning)
     model, missing = storage.read_tiff(folder / "model.tif"), storage.read_tiff(folder / "reasons.tif") > 0
     panels = [("scan", scan)]
     if (PAPER / f"{name}_paper_best.png").is_file():
@@ -61,9 +62,9 @@ def panels_of(folder: Path, name: str) -> list[tuple[str, Rgb]]:
     run = storage.read_json(folder / "chosen.json")["run"]
     panels.append((f"healed ({run})", healed))
     if meaning["unit"] == "counts":
-        drawn = pictures.as_counted(healed, storage.read_tiff(folder / "healed.tif"), missing, look)
+        drawn = as_counted(healed, storage.read_tiff(folder / "healed.tif"), missing, look)
         panels.append(("counts drawn in the holes", drawn))
-    return [*panels, ("the model", pictures.render(model, look))]
+    return [*panels, ("the model", render(model, look))]
 
 
 def side_by_side(path: Path, panels: list[tuple[str, Rgb]], centre: tuple[float, float]) -> None:

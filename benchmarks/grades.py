@@ -23,13 +23,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
-from scatterheal import holdout, pictures, scale, storage
-from scatterheal.bits import USER
-from scatterheal.config import ROOT, read_config, spelled
-from scatterheal.devices import choose_device, describe_device, use_threads
-from scatterheal.exposure import Exposure
-from scatterheal.inpaint import inpaint
-from scatterheal.scores import BLOCK, FEWEST_IN_BLOCK
+from scatterheal import storage
+from scatterheal.compute.devices import choose_device, describe_device, use_threads
+from scatterheal.dip.inpaint import inpaint
+from scatterheal.pattern import units
+from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.pixels import USER
+from scatterheal.pictures.look import Look, render
+from scatterheal.settings.reading import ROOT, read_config
+from scatterheal.settings.runs import spelled
+from scatterheal.validation import holdout
+from scatterheal.validation.scores import BLOCK, FEWEST_IN_BLOCK
 
 SCANS = ROOT.parent / "shared" / "scans"
 NAMES = ("HDPE_85_low", "MD2_MV_bulk_3", "MD2_MV_edge_2", "MD2_MV_shear_2")
@@ -51,19 +55,19 @@ SCORES = {
 }
 
 
-def picture(name: str, folds: int) -> tuple[Exposure, NDArray[np.uint8]]:
+def picture(name: str, folds: int) -> tuple[Pattern, NDArray[np.uint8]]:
     """The report's picture of a scan with its own mask, and the pixels that each fold hides."""
     image, keep = (storage.read_png(SCANS / "paper_inputs" / f"{name}{kind}.png") for kind in ("", "_mask"))
     reasons = np.where(keep[..., 0] < 128, USER, 0).astype(np.uint8)
-    hidden = holdout.hide(reasons, scale.grey_levels(scale.luminance(image), "colours"), None, folds)
-    return Exposure(image, 0 * reasons, reasons > 0, None, scale.scale_of(image, "colours")), hidden
+    hidden = holdout.hide(reasons, units.grey_levels(units.luminance(image), "colours"), None, folds)
+    return Pattern(image, 0 * reasons, reasons > 0, None, units.scale_of(image, "colours")), hidden
 
 
-def train(scan: Exposure, hidden: NDArray[np.uint8], fit: dict[str, Any], painted: Path) -> dict[str, Any]:
+def train(scan: Pattern, hidden: NDArray[np.uint8], fit: dict[str, Any], painted: Path) -> dict[str, Any]:
     """One setting on one scan: what its pictures cost and score, the means over the folds."""
     start = time.monotonic()
     done = inpaint(scan, hidden, fit, choose_device("auto"))
-    storage.write_png(painted, pictures.render(done.models[0], pictures.Look()))
+    storage.write_png(painted, render(done.models[0], Look()))
     # Pictures at equal distances; before the first iteration there is none.
     checks = np.array(done.curve["iteration"])
     at = [np.abs(checks - fit["iterations"] * (k + 1) / FRAMES).argmin() for k in range(FRAMES)]

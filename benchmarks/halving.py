@@ -7,7 +7,7 @@ Each run of a grid is trained once, to its end, and looked at on the way where t
 that the choices of halving are replayed: trainings are deterministic, and a test compares a replay with true halving.
 The grids are `scattering`, 48 networks round the preset of that name, and `paper`, the report's 40; every run is
 checked a hundred times. NAME is a real scan that tests/scans describes, a demo scan, or one of the six simulated scans
-of scatterheal/simulate.py. FOLDER keeps each finished training, so that an interrupted measurement goes on, and two
+of scatterheal/app/simulate.py. FOLDER keeps each finished training, so that an interrupted measurement goes on, and two
 commands may train different scans at a time; it knows settings alone, so empty it when the training itself changes.
 """
 
@@ -27,13 +27,18 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-from scatterheal import holdout, scale, search, simulate, storage
-from scatterheal.config import ROOT, read_config, read_scan, runs_of
-from scatterheal.devices import choose_device, describe_device, use_threads
-from scatterheal.exposure import Exposure, centre_of
-from scatterheal.inpaint import Inpainted, Training
-from scatterheal.prepare import prepare
-from scatterheal.rank import rank
+from scatterheal import storage
+from scatterheal.app import simulate
+from scatterheal.compute.devices import choose_device, describe_device, use_threads
+from scatterheal.dip import halving
+from scatterheal.dip.inpaint import Inpainted, Training
+from scatterheal.pattern import units
+from scatterheal.pattern.pattern import Pattern, centre_of
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.reading import ROOT, read_config, read_scan
+from scatterheal.settings.runs import runs_of
+from scatterheal.validation import holdout
+from scatterheal.validation.rank import rank
 
 GRIDS = {
     "scattering": {
@@ -49,7 +54,7 @@ SCANS = ("HDPE_85_low", "MD2_MV_bulk_3", "demo_waxs", "four_lobes")
 FOLDS, CHECKS = 2, 100
 
 
-def scan_of(name: str) -> tuple[Exposure, NDArray[np.uint8]]:
+def scan_of(name: str) -> tuple[Pattern, NDArray[np.uint8]]:
     """A scan, as the pipeline takes it, and the pixels that each fold hides."""
     if name in simulate.SCENES:
         simulated = simulate.simulated(name)
@@ -60,16 +65,16 @@ def scan_of(name: str) -> tuple[Exposure, NDArray[np.uint8]]:
         image, flags, meaning = prepared.intensity[:3]
         reasons, centre = prepared.reasons.reasons, centre_of(prepared.reasons.found)
         unit, limits = meaning["unit"], meaning.get("limits")
-    hidden = holdout.hide(reasons, scale.grey_levels(image, unit), centre, FOLDS)
-    return Exposure(image, flags, reasons > 0, centre, scale.scale_of(image, unit, limits, reasons == 0)), hidden
+    hidden = holdout.hide(reasons, units.grey_levels(image, unit), centre, FOLDS)
+    return Pattern(image, flags, reasons > 0, centre, units.scale_of(image, unit, limits, reasons == 0)), hidden
 
 
 def record(
-    scan: Exposure,
+    scan: Pattern,
     hidden: NDArray[np.uint8],
     hyperparameters: Mapping[str, Any],
     device: torch.device,
-    plan: Sequence[search.Rung],
+    plan: Sequence[halving.Rung],
 ) -> dict[str, Any]:
     """One run, trained to its end: how it stands where each rung ends, and what it would leave behind there."""
     training = Training(scan, hidden, hyperparameters, device)
@@ -106,7 +111,7 @@ def recorded(name: str, runs: Mapping[str, dict[str, Any]], cache: Path) -> dict
     scan, hidden = scan_of(name)
     records = {}
     for run, asked in runs.items():
-        plan = search.rungs(len(runs), asked["iterations"], asked["check_every"])
+        plan = halving.rungs(len(runs), asked["iterations"], asked["check_every"])
         settings = hashlib.sha256(json.dumps([asked, plan, FOLDS]).encode()).hexdigest()[:12]
         kept = cache / f"{name}_{run}_{settings}.json"
         if not kept.exists():
@@ -131,7 +136,7 @@ def row(name: str, records: Mapping[str, Any]) -> str:
     chosen = {run: told["chosen"] for run, told in records.items()}
     exhaustive = rank(chosen, {run: end["metrics"] for run, end in ends.items()}).set_index("run")
     replays = {run: Replay(told) for run, told in records.items()}
-    done = {run: left.metrics for run, left in search.halving(replays, torch.device("cpu"))}
+    done = {run: left.metrics for run, left in halving.halving(replays, torch.device("cpu"))}
     halved = rank(chosen, done).iloc[0]
     iterations = [sum(told["trained"] for told in each.values()) for each in (ends, done)]
     best = exhaustive.index[0]
@@ -162,7 +167,7 @@ def main() -> None:
     fit = {**given, "check_every": every, "snapshot_every": CHECKS * every}
     runs = runs_of(read_config({"preset": asked.grid, "grid": grid, "fit": fit}))
     runs = dict(itertools.islice(runs.items(), asked.runs))
-    plan = " -> ".join(f"{rung.runs} to {rung.until}" for rung in search.rungs(len(runs), iterations, every))
+    plan = " -> ".join(f"{rung.runs} to {rung.until}" for rung in halving.rungs(len(runs), iterations, every))
     print(f"{asked.grid}: {plan} iterations; {describe_device(choose_device('auto'))}\n")
     print(
         "| scan | runs | iterations, grid | halving | share | winner of the grid | score | winner of halving | score ",

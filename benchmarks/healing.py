@@ -3,10 +3,10 @@
 python benchmarks/healing.py [SCAN ...] [--methods METHOD ...] [--config FILE] [--write FOLDER] [--drawn FOLDER]
 
 SCAN is HDPE_85_low, buf1_00000 (beside the repository; the real scans are never committed), or one of the six simulated
-scans of scatterheal/simulate.py; without one all of them are healed. What a method is judged by is hidden from all of
-it: the network chooses its run and its iteration on folds of the remaining pixels, as the pipeline does, and is then
-fitted again to all of these. --drawn takes a rate that an earlier --write left for the truth, and counts that are drawn
-from it for the scan: what is left then is the shot noise of the pixels that a hole is healed from.
+scans of scatterheal/app/simulate.py; without one all of them are healed. What a method is judged by is hidden from
+all of it: the network chooses its run and its iteration on folds of the remaining pixels, as the pipeline does, and is
+then fitted again to all of these. --drawn takes a rate that an earlier --write left for the truth, and counts that are
+drawn from it for the scan: what is left then is the shot noise of the pixels that a hole is healed from.
 """
 
 import argparse
@@ -22,16 +22,23 @@ import yaml
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
-from scatterheal import baselines, holdout, scale, simulate, storage, uncertainty
-from scatterheal.bits import GAP, USER
-from scatterheal.config import ROOT, read_config, read_scan, runs_of
-from scatterheal.devices import choose_device, use_threads
-from scatterheal.exposure import Exposure, centre_of
-from scatterheal.inpaint import inpaint
-from scatterheal.judge import judge
-from scatterheal.prepare import prepare
-from scatterheal.rank import chosen, rank
-from scatterheal.refit import refit
+from scatterheal import storage
+from scatterheal.app import simulate
+from scatterheal.compute.devices import choose_device, use_threads
+from scatterheal.dip.inpaint import inpaint
+from scatterheal.dip.refit import refit
+from scatterheal.methods import baselines
+from scatterheal.methods.baselines import METHODS
+from scatterheal.pattern import units
+from scatterheal.pattern.pattern import Pattern, centre_of
+from scatterheal.pattern.pixels import GAP, USER
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.reading import ROOT, read_config, read_scan
+from scatterheal.settings.runs import runs_of
+from scatterheal.validation import holdout
+from scatterheal.validation.certainty import Fold, calibrate, reach, sd_image
+from scatterheal.validation.judge import judge
+from scatterheal.validation.rank import chosen, rank
 
 REAL = ("HDPE_85_low", "buf1_00000")
 # The two offsets (rows, columns) of the module grid that hides pixels of the real frames.
@@ -43,7 +50,7 @@ FOLDS, REFITS = 2, 3
 class Case:
     """A scan, what judges a method on it, and what it may use to judge itself."""
 
-    exposure: Exposure
+    pattern: Pattern
     """With the judging pixels missing."""
     valid: NDArray[np.bool_]
     """(height, width): those too are."""
@@ -115,7 +122,7 @@ def simulated(name: str, number: int = FOLDS) -> Case:
     """A simulated frame; what judges is one of the sets that the pipeline would hide."""
     scan = simulate.simulated(name)
     counts = scan.counts.astype(np.float32)
-    grey = scale.grey_levels(np.where(scan.reasons == 0, counts, np.nan), "counts")
+    grey = units.grey_levels(np.where(scan.reasons == 0, counts, np.nan), "counts")
     hidden = holdout.hide(scan.reasons, grey, scan.centre, number + 1)[-1] > 0
     return case(counts, np.zeros(counts.shape, np.uint8), scan.reasons, hidden, hidden, scan.centre, scan.rate)
 
@@ -131,11 +138,11 @@ def case(
 ) -> Case:
     """Take the hidden pixels away, and hide others for the choice."""
     without = reasons | np.where(hidden, USER, 0).astype(np.uint8)
-    grey = scale.grey_levels(np.where(without == 0, counts, np.nan), "counts")
+    grey = units.grey_levels(np.where(without == 0, counts, np.nan), "counts")
     folds = holdout.hide(without, grey, centre, FOLDS)
     missing = without > 0
-    known = scale.scale_of(counts, "counts", valid=~missing)
-    scan = Exposure(counts, flags, missing, centre, known)
+    known = units.scale_of(counts, "counts", valid=~missing)
+    scan = Pattern(counts, flags, missing, centre, known)
     return Case(scan, reasons == 0, truth, np.where(judged, GAP, 0)[None], folds)
 
 
@@ -156,16 +163,16 @@ class Healed(NamedTuple):
 
 def network(found: Case, runs: dict, device: torch.device) -> Healed:
     """The pipeline's network: the best run of the grid, fitted again to all that is known."""
-    scan = found.exposure
+    scan = found.pattern
     done = {run: inpaint(scan, found.folds, h, device) for run, h in runs.items()}
     best = chosen(rank(runs, {run: fitted.metrics for run, fitted in done.items()}), "dip")
     folds, iterations, first = done[best], done[best].iterations, runs[best]["seed"] + FOLDS
     again = refit(scan, runs[best], iterations, range(first, first + REFITS), device)
     hidden = found.folds > 0
-    each = [uncertainty.Fold(*fold) for fold in zip(folds.models, folds.spreads, hidden, strict=True)]
-    calibration = uncertainty.calibrate(scan.image, scan.flags, each, "counts")
-    _, beyond = uncertainty.reach(~scan.missing, hidden)
-    sd = uncertainty.sd_image(calibration, *again, scan.image, scan.flags, ~scan.missing, beyond)
+    each = [Fold(*fold) for fold in zip(folds.models, folds.spreads, hidden, strict=True)]
+    calibration = calibrate(scan.image, scan.flags, each, "counts")
+    _, beyond = reach(~scan.missing, hidden)
+    sd = sd_image(calibration, *again, scan.image, scan.flags, ~scan.missing, beyond)
     return Healed(again.model, sd, f"{best}, {iterations} iterations")
 
 
@@ -173,7 +180,7 @@ def heal(found: Case, method: str, runs: dict) -> Healed:
     """A network, or what is none and knows no standard deviation."""
     if method == "dip":
         return network(found, runs, choose_device("auto"))
-    scan = found.exposure
+    scan = found.pattern
     model = baselines.heal(method, scan.image, ~scan.missing, scan.centre)
     return Healed(model, np.full(model.shape, np.nan, np.float32), "")
 
@@ -186,7 +193,7 @@ COLUMNS = (
 
 def row(found: Case, healed: Healed) -> str:
     """The cells that say how far a model is from the hidden counts, and from their true rate where that is known."""
-    scan, judged = found.exposure, found.hidden[0] > 0
+    scan, judged = found.pattern, found.hidden[0] > 0
     # What judges is valid, and not among the pixels that any method went by.
     scores = judge(scan._replace(missing=scan.missing & ~judged), healed.model[None], found.hidden)
     hidden, cells = scores["hidden"], [""] * 4
@@ -205,7 +212,7 @@ def main() -> None:
     """Heal each scan by each method, and print a row for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scans", nargs="*", default=[*REAL, *simulate.SCENES], metavar="SCAN")
-    parser.add_argument("--methods", nargs="*", default=["dip", *baselines.METHODS], metavar="METHOD")
+    parser.add_argument("--methods", nargs="*", default=["dip", *METHODS], metavar="METHOD")
     parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
     parser.add_argument(
         "--drawn", type=Path, metavar="FOLDER", help="of --write, whose network's rates are the truth of real scans"

@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from scatterheal import bits, frames, pictures
-from scatterheal.config import Mask, Scan, read_scans, scan_files
-from scatterheal.prepare import Prepared, prepare
+from scatterheal.pattern import pixels
+from scatterheal.pictures.look import look_of, render
+from scatterheal.pictures.mask_overlay import mask_overlay
+from scatterheal.pipeline.prepare import Prepared, prepare
+from scatterheal.reading import frames
+from scatterheal.settings.models import Mask, Scan
+from scatterheal.settings.reading import read_scans, scan_files
 
 Missing = NDArray[np.bool_]
 
@@ -58,11 +62,11 @@ def careful_table(prepared: dict[str, tuple[Prepared, Prepared]]) -> None:
     print("| centre: found, by hand (sd), pixels |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, (automatic, careful) in prepared.items():
-        ours, theirs = automatic.reasons.reasons, careful.reasons.reasons & ~bits.UNREADABLE
-        aside = (ours == bits.UNREADABLE) & (theirs == 0)
+        ours, theirs = automatic.reasons.reasons, careful.reasons.reasons & ~pixels.UNREADABLE
+        aside = (ours == pixels.UNREADABLE) & (theirs == 0)
         missing, drawn = (ours > 0) & ~aside, theirs > 0
-        parts = bits.BEAMSTOP | bits.HOLDER | bits.OUTSIDE | bits.USER
-        lines = [reasons & (bits.GAP | bits.STRIPE) > 0 for reasons in (ours, theirs)]
+        parts = pixels.BEAMSTOP | pixels.HOLDER | pixels.OUTSIDE | pixels.USER
+        lines = [reasons & (pixels.GAP | pixels.STRIPE) > 0 for reasons in (ours, theirs)]
         # What is missing as part of a gap belongs to no other part.
         shadows = [(reasons & parts > 0) & ~lines[0] & ~lines[1] & ~aside for reasons in (ours, theirs)]
         centre, by_hand = automatic.reasons.found["centre"], careful.reasons.centre
@@ -107,10 +111,10 @@ def main() -> None:
     print()
     report_table(prepared, scans)
     for name, (automatic, _) in prepared.items() if asked.folder else ():
-        look = pictures.look_of(automatic.intensity.values, automatic.intensity.meaning)
-        picture = pictures.render(automatic.cropped.image, look)
+        look = look_of(automatic.intensity.values, automatic.intensity.meaning)
+        picture = render(automatic.cropped.image, look)
         reasons = automatic.reasons.reasons
-        pictures.mask_overlay(asked.folder / f"{name}.png", picture, reasons, None, automatic.reasons.centre, name)
+        mask_overlay(asked.folder / f"{name}.png", picture, reasons, None, automatic.reasons.centre, name)
 
 
 if __name__ == "__main__":

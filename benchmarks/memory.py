@@ -1,4 +1,4 @@
-"""How much memory a training takes, beside what `scatterheal.memory.needed` says before it starts.
+"""How much memory a training takes, beside what `scatterheal.dip.memory.needed` says before it starts.
 
 python benchmarks/memory.py
 
@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from scatterheal.canvas import Canvas, cartesian, polar, view
-from scatterheal.config import Fit
-from scatterheal.devices import computes_in_16_bits, use_threads
-from scatterheal.fit import Scene
-from scatterheal.inpaint import train
-from scatterheal.memory import free, needed
+from scatterheal.compute.devices import computes_in_16_bits, use_threads
+from scatterheal.compute.memory import free
+from scatterheal.dip.engines import train
+from scatterheal.dip.memory import needed
+from scatterheal.dip.scene import Scene
+from scatterheal.polar.canvas import Canvas, cartesian, polar, view
+from scatterheal.settings.models import Fit
 
 
 class Case(NamedTuple):

@@ -18,9 +18,11 @@ import numpy as np
 from healing import COLUMNS, Case, heal, real, row, simulated
 from numpy.typing import NDArray
 
-from scatterheal import profiles
-from scatterheal.config import read_config, runs_of
-from scatterheal.devices import use_threads
+from scatterheal.compute.devices import use_threads
+from scatterheal.physics.compare import compare
+from scatterheal.polar.coordinates import radius_and_chi
+from scatterheal.settings.reading import read_config
+from scatterheal.settings.runs import runs_of
 
 SIMULATED, SETS = ("oriented_rings", "four_lobes"), 3
 METHODS = ("dip", "polar_smooth", "pyfai", "liu2017")
@@ -72,7 +74,7 @@ def main() -> None:
 
 def orientation_errors(found: Case, models: Sequence[NDArray[np.float32]]) -> tuple[float, float, list[float]]:
     """Share of the ring that is healed, %; true f; errors of f with the holes and by each model, and its noise, %."""
-    scan, counted = found.exposure, found.truth is None
+    scan, counted = found.pattern, found.truth is None
     known = ~scan.missing
     # On a simulated scan the holes themselves are healed too; on a real one nobody knows what is there.
     where = found.valid if counted else np.ones(found.valid.shape, bool)
@@ -80,8 +82,8 @@ def orientation_errors(found: Case, models: Sequence[NDArray[np.float32]]) -> tu
     summaries = []
     for model in models:
         given = scan.image, np.where(known, scan.image, model), known, scan.centre, {}, "counts"
-        summaries.append(profiles.compare(*given, truth=truth, where=where, counted=counted).summary)
-    radius, _ = profiles.radius_and_chi(known.shape, scan.centre)
+        summaries.append(compare(*given, truth=truth, where=where, counted=counted).summary)
+    radius, _ = radius_and_chi(known.shape, scan.centre)
     ring, true = summaries[0]["ring"], summaries[0]["orientation"]["truth"]
     inside = (radius >= ring["low"]) & (radius <= ring["high"]) & where
     off = [summary["orientation_error_percent"] for summary in summaries]

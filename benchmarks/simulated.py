@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal import bits
-from scatterheal.config import Mask, read_scans, scan_files
-from scatterheal.prepare import prepare
-from scatterheal.simulate import SCENES, Simulated, simulated, write_scans
+from scatterheal.app.simulate import SCENES, Simulated, simulated, write_scans
+from scatterheal.pattern import pixels
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.models import Mask
+from scatterheal.settings.reading import read_scans, scan_files
 
 
 def overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
@@ -31,13 +32,13 @@ def scenes_table(scans: dict[str, Simulated]) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, scan in scans.items():
         valid = scan.reasons == 0
-        shares = [(scan.reasons & bits.REASONS[part] > 0).mean() for part in ("gap", "beamstop", "holder")]
+        shares = [(scan.reasons & pixels.REASONS[part] > 0).mean() for part in ("gap", "beamstop", "holder")]
         height, width = scan.counts.shape
         rate = scan.rate[valid]
         print(
             f"| {name} | {SCENES[name].title} | {width} x {height} | {scan.counts[valid].mean():.3g} "
             f"| {np.median(rate):.3g} | {rate.max():.4g} | {(~valid).mean():.1%} | {shares[0]:.1%} | {shares[1]:.2%} "
-            f"| {shares[2]:.2%} ({SCENES[name].transmission:.0%}) | {(scan.reasons & bits.HOT_OR_DEAD > 0).sum()} |"
+            f"| {shares[2]:.2%} ({SCENES[name].transmission:.0%}) | {(scan.reasons & pixels.HOT_OR_DEAD > 0).sum()} |"
         )
 
 
@@ -52,17 +53,17 @@ def masks_table(scans: dict[str, Simulated], folder: Path) -> None:
     for name, scan in scans.items():
         found = prepare(described[name].model_copy(update={"centre": "auto", "mask": Mask()})).reasons
         ours, truth = found.reasons, scan.reasons
-        gap = truth & bits.GAP > 0
+        gap = truth & pixels.GAP > 0
         # What is missing as part of a gap belongs to no other part.
-        parts = [overlap((ours & bit > 0) & ~gap, (truth & bit > 0) & ~gap) for bit in (bits.BEAMSTOP, bits.HOLDER)]
-        wrong, ours_wrong = truth & bits.HOT_OR_DEAD > 0, ours & bits.HOT_OR_DEAD > 0
+        parts = [overlap((ours & bit > 0) & ~gap, (truth & bit > 0) & ~gap) for bit in (pixels.BEAMSTOP, pixels.HOLDER)]
+        wrong, ours_wrong = truth & pixels.HOT_OR_DEAD > 0, ours & pixels.HOT_OR_DEAD > 0
         centre = found.found["centre"]
         off = np.hypot(centre["x"] - scan.centre[0], centre["y"] - scan.centre[1]) if "x" in centre else np.nan
         detector = found.found["detector"]
         print(
             f"| {name} | **{overlap(ours > 0, truth > 0):.3f}** | {parts[0]:.2f} | {parts[1]:.2f} "
             f"| {(wrong & ours_wrong).sum()} of {wrong.sum()}, {(ours_wrong & ~wrong).sum()} "
-            f"| {((ours & bits.GAP > 0) != gap).sum()} | {((ours > 0) & (truth == 0)).mean():.2%} "
+            f"| {((ours & pixels.GAP > 0) != gap).sum()} | {((ours > 0) & (truth == 0)).mean():.2%} "
             f"| {((ours == 0) & (truth > 0)).mean():.2%} | {off:.2f} ({centre.get('sd', np.nan):.2f}) "
             f"| {detector['name'] if detector else 'unknown'} |"
         )

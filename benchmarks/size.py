@@ -19,9 +19,10 @@ import yaml
 from numpy.typing import NDArray
 from pyFAI.detectors import detector_factory
 
-from scatterheal import simulate, storage
-from scatterheal.config import ROOT
-from scatterheal.detectors import detector_gaps
+from scatterheal import storage
+from scatterheal.app import simulate
+from scatterheal.reading.detectors import detector_gaps
+from scatterheal.settings.reading import ROOT
 
 DETECTORS = ("Pilatus1M", "Pilatus2M", "Eiger4M", "Eiger16M")
 FOLDS = 2

@@ -49,10 +49,10 @@ NEAR = (1.01, 1.005)
 
 def paper(engine: str, precision: str) -> dict[str, float]:
     """Seconds an iteration of the report's network on 192 x 256 pixels, of an engine or of its products alone."""
-    from scatterheal.canvas import cartesian, view
-    from scatterheal.config import Fit
-    from scatterheal.fit import Scene
-    from scatterheal.inpaint import ENGINES
+    from scatterheal.dip.engines import ENGINES
+    from scatterheal.dip.scene import Scene
+    from scatterheal.polar.canvas import cartesian, view
+    from scatterheal.settings.models import Fit
 
     engine, _, alone = engine.partition(" ")
     known = np.ones((ROWS, COLUMNS), bool)
@@ -100,13 +100,14 @@ def scattering(engine: str, precision: str) -> dict[str, Any]:
     """The course of the hidden pixels' deviance on 860 x 860 pixels of HDPE_85_low: iteration, seconds, deviance."""
     from healing import real
 
-    from scatterheal.config import read_config, runs_of
-    from scatterheal.deviance import deviance
-    from scatterheal.inpaint import ENGINES
-    from scatterheal.scene import painted, prepare, taken
+    from scatterheal.counts.deviance import deviance
+    from scatterheal.dip.engines import ENGINES
+    from scatterheal.dip.scene import painted, prepare, taken
+    from scatterheal.settings.reading import read_config
+    from scatterheal.settings.runs import runs_of
 
     found = real("HDPE_85_low")
-    scan, judged = found.exposure, found.hidden[0] > 0
+    scan, judged = found.pattern, found.hidden[0] > 0
     asked = {"domain": "polar", "start": "radial", "iterations": LAST, "precision": precision}
     (run,) = runs_of(read_config({"grid": {}, "fit": asked})).values()
     chosen = taken(run, "counts", centred=True)
@@ -133,8 +134,8 @@ def prototype(
     counts: NDArray, known: NDArray[np.bool_], centre: tuple[float, float], chosen: Mapping[str, Any]
 ) -> Iterator[tuple[int, Callable[[], NDArray[np.float32]]]]:
     """The plain eager loop: after every so many iterations what it paints of every pixel, when asked."""
-    from scatterheal import network
-    from scatterheal.padding import Padding
+    from scatterheal.dip import network
+    from scatterheal.dip.padding import Padding
 
     rows, columns = np.indices(counts.shape)
     radius, azimuth = np.hypot(columns - centre[0], rows - centre[1]), np.arctan2(rows - centre[1], columns - centre[0])
@@ -198,8 +199,8 @@ def arrival(course: list[tuple[int, float, float]], target: float) -> dict[str, 
 
 def rising(how: str, precision: str) -> dict[str, float]:
     """Seconds of the dearest layer of the report's network, forwards and backwards, in several ways."""
-    from scatterheal.fast import _four_taps, _Rise
-    from scatterheal.padding import Padding
+    from scatterheal.dip.fast import _four_taps, _Rise
+    from scatterheal.dip.padding import Padding
 
     channels, rows, columns = PAPER["channels"], ROWS // 2, COLUMNS // 2
     last, dtype = torch.channels_last, getattr(torch, precision)
@@ -254,7 +255,7 @@ BENCHMARKS = {
 
 def measured(name: str, engine: str, precision: str, threads: int) -> dict[str, float]:
     """One figure, in this process."""
-    from scatterheal.devices import use_threads
+    from scatterheal.compute.devices import use_threads
 
     use_threads(threads)
     # KiB on Linux.
@@ -275,7 +276,7 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measured(*asked.one, asked.threads)))
         return
-    from scatterheal.devices import computes_in_16_bits
+    from scatterheal.compute.devices import computes_in_16_bits
 
     precisions = PRECISIONS if computes_in_16_bits(CPU) else PRECISIONS[:1]
     capabilities = torch.cpu.get_capabilities()

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from scatterheal import logs, pictures, storage
+from scatterheal import storage
+from scatterheal.pictures.look import as_counted, look_of, render
+from scatterheal.pictures.panels import before_after
+from scatterheal.pipeline import logs
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 meaning = storage.read_json(Path(snakemake.input.meaning))
-look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
+look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 mask = storage.read_png(Path(snakemake.input.mask))
 healed = storage.read_png(Path(snakemake.input.healed))
 panels = [
@@ -20,10 +23,10 @@ if meaning["unit"] == "counts":
     missing = storage.read_tiff(Path(snakemake.input.reasons)) > 0
     values = storage.read_tiff(Path(snakemake.input.values))
     panels.append(("healed\nexpected counts, no noise", healed))
-    panels.append(("healed\nshot noise drawn in holes", pictures.as_counted(healed, values, missing, look)))
+    panels.append(("healed\nshot noise drawn in holes", as_counted(healed, values, missing, look)))
 else:
     panels.append(("healed", healed))
 if snakemake.input.get("truth"):
-    panels.append(("truth", pictures.render(storage.read_tiff(Path(snakemake.input.truth)), look)))
+    panels.append(("truth", render(storage.read_tiff(Path(snakemake.input.truth)), look)))
 bar = None if meaning["unit"] == "colours" else look
-pictures.before_after(Path(snakemake.output.panel), panels, snakemake.wildcards.scan, bar)
+before_after(Path(snakemake.output.panel), panels, snakemake.wildcards.scan, bar)

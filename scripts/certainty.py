@@ -4,13 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from scatterheal import curves, exposure, logs, storage, uncertainty
-from scatterheal.bits import BEAMSTOP
-from scatterheal.scale import luminance
+from scatterheal import storage
+from scatterheal.pattern.pixels import BEAMSTOP
+from scatterheal.pattern.units import luminance
+from scatterheal.pictures import certainty
+from scatterheal.pipeline import logs
+from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.validation.certainty import Fold, calibrate, reach, sd_image
+from scatterheal.validation.coverage import coverage
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-scan = exposure.read(Path(snakemake.input.hidden).parent)
+scan = read_pattern(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden)) > 0
 chosen = storage.read_json(Path(snakemake.input.chosen))["run"]
 number = list(snakemake.params.runs).index(chosen)
@@ -25,13 +30,13 @@ spreads = np.zeros_like(models)
 if snakemake.params.runs[chosen]["method"] == "dip":
     spreads = storage.read_pages(Path(snakemake.input.models[number]).with_name("spreads.tif"))
 
-folds = [uncertainty.Fold(*of_fold) for of_fold in zip(models, spreads, hidden, strict=True)]
-calibration = uncertainty.calibrate(image, scan.flags, folds, unit)
-distance, beyond = uncertainty.reach(~scan.missing, hidden)
+folds = [Fold(*of_fold) for of_fold in zip(models, spreads, hidden, strict=True)]
+calibration = calibrate(image, scan.flags, folds, unit)
+distance, beyond = reach(~scan.missing, hidden)
 # No copy of the beamstop lies where the beam is: what is painted there goes beyond all that is known.
 beyond |= storage.read_tiff(Path(snakemake.input.reasons)) & BEAMSTOP > 0
-sd = uncertainty.sd_image(calibration, model, spread, apart, image, scan.flags, ~scan.missing, beyond)
-found = uncertainty.coverage(image, scan.flags, folds, unit)
+sd = sd_image(calibration, model, spread, apart, image, scan.flags, ~scan.missing, beyond)
+found = coverage(image, scan.flags, folds, unit)
 pixels = found.table[found.table.side == 1]
 log.info(
     "of the hidden pixels %.1f %% lie within their 68 %% interval, %.1f %% within that of 95 %%",
@@ -46,5 +51,5 @@ storage.write_tiff(Path(snakemake.output.beyond), beyond.astype(np.uint8), compr
 storage.write_csv(Path(snakemake.output.coverage), found.table)
 storage.write_json(Path(snakemake.output.factors), calibration._asdict())
 title = f"{snakemake.wildcards.scan}: {chosen}"
-curves.calibration(Path(snakemake.output.calibration), found, title)
-curves.sd_map(Path(snakemake.output.certainty), sd, model, ~scan.missing, title)
+certainty.calibration(Path(snakemake.output.calibration), found, title)
+certainty.sd_map(Path(snakemake.output.certainty), sd, model, ~scan.missing, title)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scatterheal import logs, pictures, prepare, storage
+from scatterheal import storage
+from scatterheal.pictures.colour_check import colours
+from scatterheal.pipeline import logs, prepare
 
 scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -15,4 +17,4 @@ found = prepare.intensity_of(image, cropped, scan["colour"])
 # A figure healed as a picture has no map to be compared with.
 residual = found.inverted.residual if found.inverted else np.full_like(found.values, np.nan)
 storage.write_tiff(Path(snakemake.output.residual), residual, compress=True)
-pictures.colours(Path(snakemake.output.picture), image, found, snakemake.wildcards.scan)
+colours(Path(snakemake.output.picture), image, found, snakemake.wildcards.scan)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import logs, pictures, storage
-from scatterheal.rank import chosen
+from scatterheal import storage
+from scatterheal.pictures.panels import evolution
+from scatterheal.pipeline import logs
+from scatterheal.validation.rank import chosen
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
@@ -19,4 +21,4 @@ snapshots = [
 scan = storage.read_png(Path(snakemake.input.picture))
 of_several = f" in the run {best}" if len(snakemake.params.runs) > 1 else ""
 title = f"{snakemake.wildcards.scan}: the network's own image{of_several}"
-pictures.evolution(Path(snakemake.output.strip), snapshots, metrics["iterations"], scan, title)
+evolution(Path(snakemake.output.strip), snapshots, metrics["iterations"], scan, title)

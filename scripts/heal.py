@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scatterheal import export, exposure, logs, prepare, provenance, scale, storage
-from scatterheal.judge import overlay
+from scatterheal import storage
+from scatterheal.pattern import units
+from scatterheal.pattern.pattern import overlay
+from scatterheal.pipeline import export, logs, prepare, provenance
+from scatterheal.pipeline.read_pattern import read_pattern
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -17,7 +20,7 @@ log.info("healed by %s", chosen)
 
 reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
-measured = exposure.read(Path(snakemake.input.reasons).parent)
+measured = read_pattern(Path(snakemake.input.reasons).parent)
 cropped, meaning, found = (storage.read_json(Path(snakemake.input[name])) for name in ("cropped", "meaning", "parts"))
 geometry = prepare.with_found_centre(prepare.geometry_of(cropped, scan["poni"]), found["centre"])
 record = provenance.record(
@@ -40,7 +43,7 @@ says = f"healed by scatterheal, method {run['hyperparameters']['method']}; pixel
 storage.write_tiff(Path(snakemake.output.healed), healed, description=says)
 if meaning["unit"] == "colours":
     # Formats of detector frames hold one number a pixel.
-    healed, model = scale.luminance(healed), scale.luminance(model.clip(0, 255).astype(np.uint8))
+    healed, model = units.luminance(healed), units.luminance(model.clip(0, 255).astype(np.uint8))
 export.write_edf(Path(snakemake.output.edf), healed, record, geometry)
 export.write_hdf5(Path(snakemake.output.hdf5), healed, model, sd, beyond, reasons, measured.flags, record, geometry)
 storage.write_json(Path(snakemake.output.provenance), record)

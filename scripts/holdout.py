@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from scatterheal import holdout, logs, scale, storage
-from scatterheal.exposure import centre_of
+from scatterheal import storage
+from scatterheal.pattern import units
+from scatterheal.pattern.pattern import centre_of
+from scatterheal.pipeline import logs
+from scatterheal.validation import holdout
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 reasons = storage.read_tiff(Path(snakemake.input.reasons))
 unit = storage.read_json(Path(snakemake.input.meaning))["unit"]
 centre = centre_of(storage.read_json(Path(snakemake.input.parts)))
-grey = scale.grey_levels(storage.read_tiff(Path(snakemake.input.intensity)), unit)
+grey = units.grey_levels(storage.read_tiff(Path(snakemake.input.intensity)), unit)
 hidden = holdout.hide(reasons, grey, centre, snakemake.params.folds)
 for fold, of_fold in enumerate(hidden):
     log.info("fold %d hides %d pixels, %.1f %% of the image", fold, (of_fold > 0).sum(), 100 * (of_fold > 0).mean())

@@ -3,22 +3,29 @@
 import sys
 from pathlib import Path
 
-from scatterheal import devices, exposure, gpus, logs, memory, outcome, pictures, resume, storage
-from scatterheal.inpaint import inpaint
-from scatterheal.scene import views_of
-from scatterheal.side_by_side import side_by_side
+from scatterheal import storage
+from scatterheal.compute import devices, gpus
+from scatterheal.compute.checkpoint import fingerprint, side_file
+from scatterheal.compute.ending import end_in_time
+from scatterheal.compute.memory import ran_out
+from scatterheal.compute.side_by_side import side_by_side
+from scatterheal.dip.inpaint import inpaint
+from scatterheal.dip.scene import views_of
+from scatterheal.pictures.look import look_of
+from scatterheal.pipeline import logs, outcome
+from scatterheal.pipeline.read_pattern import read_pattern
 
-resume.end_in_time()
+end_in_time()
 runs = snakemake.params.runs
 # Each run has its own log, which begins anew there; until then the first one takes what goes wrong.
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 devices.use_threads(snakemake.threads)
 device = gpus.take_device(snakemake.config)
-scan = exposure.read(Path(snakemake.input.hidden).parent)
+scan = read_pattern(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 meaning = storage.read_json(Path(snakemake.input.meaning))
-look = pictures.look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
+look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 views, sides = views_of(scan, runs), {}
 
 
@@ -26,8 +33,8 @@ def train(run: str, folder: Path, file: str) -> bool:
     """Whether a run's outcome lies aside: trained now, or by an earlier job, which did not get to its end."""
     log = logs.begin(file, snakemake.config, snakemake.wildcards.scan)
     log.info(devices.describe_device(device))
-    of = resume.fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
-    sides[run] = side = resume.side_file(folder, of, device)
+    of = fingerprint([runs[run], snakemake.params.code], [Path(file) for file in snakemake.input])
+    sides[run] = side = side_file(folder, of, device)
     try:
         side.hold()
         if outcome.is_kept(folder, of):
@@ -37,7 +44,7 @@ def train(run: str, folder: Path, file: str) -> bool:
             log.info("score of the hidden pixels: %.6f", done.metrics["score"])
             outcome.keep(folder, of, done, runs[run], scan, look)
     except Exception as error:
-        if memory.ran_out(error):
+        if ran_out(error):
             raise
         # Told as always. The job fails, but first the other runs are trained; theirs stay aside for the next one.
         sys.excepthook(type(error), error, error.__traceback__)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from scatterheal import logs, prepare, storage
+from scatterheal import storage
+from scatterheal.pipeline import logs, prepare
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)

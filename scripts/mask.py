@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
-from scatterheal import bits, logs, masks, prepare, storage
-from scatterheal.config import Mask, check_geometry
+from scatterheal import storage
+from scatterheal.mask.reasons import check_share
+from scatterheal.pattern import pixels
+from scatterheal.pipeline import logs, prepare
+from scatterheal.settings.models import Mask
+from scatterheal.settings.reading import check_geometry
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -16,8 +20,8 @@ cropped = storage.read_json(Path(snakemake.input.found))
 check_geometry(Mask.model_validate(scan["mask"]), (intensity.shape[1], intensity.shape[0]))
 
 found = prepare.reasons_of(intensity, flags, meaning, cropped, scan)
-masks.check_share(found.reasons, scan["mask"]["allow_large_mask"])
-for name, bit in bits.REASONS.items():
+check_share(found.reasons, scan["mask"]["allow_large_mask"])
+for name, bit in pixels.REASONS.items():
     log.info("%s: %d pixels", name, (found.reasons & bit > 0).sum())
 log.info("%.2f %% of the image is missing", 100 * (found.reasons > 0).mean())
 if problem := found.found["centre"].get("problem"):

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from scatterheal import logs, pictures, storage
-from scatterheal.exposure import centre_of
+from scatterheal import storage
+from scatterheal.pattern.pattern import centre_of
+from scatterheal.pictures.mask_overlay import mask_overlay
+from scatterheal.pipeline import logs
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-pictures.mask_overlay(
+mask_overlay(
     Path(snakemake.output.overlay),
     storage.read_png(Path(snakemake.input.picture)),
     storage.read_tiff(Path(snakemake.input.reasons)),

@@ -4,17 +4,22 @@ from pathlib import Path
 
 import numpy as np
 
-from scatterheal import curves, deviance, exposure, logs, prepare, profiles, storage
+from scatterheal import storage
+from scatterheal.counts import deviance
+from scatterheal.physics.compare import compare, none
+from scatterheal.pictures import curves
+from scatterheal.pipeline import logs, prepare
+from scatterheal.pipeline.read_pattern import read_pattern
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-scan = exposure.read(Path(snakemake.input.reasons).parent)
+scan = read_pattern(Path(snakemake.input.reasons).parent)
 title, unit = snakemake.wildcards.scan, scan.scale.unit
 radial, azimuthal = Path(snakemake.output.radial_picture), Path(snakemake.output.azimuthal_picture)
 if scan.centre is None or unit == "colours":
     why = "its colours are no intensities" if unit == "colours" else "no beam centre is known"
     log.warning("no profiles: %s", why)
-    found = profiles.none(why)
+    found = none(why)
     for picture in (radial, azimuthal):
         curves.nothing(picture, why, title)
 else:
@@ -26,7 +31,7 @@ else:
         # What stands for a censored count is no mean of it.
         image = deviance.expected_counts(image, np.where(scan.missing, 0, scan.flags), model)
         healed = np.where(scan.missing, healed, image)
-    found = profiles.compare(image, healed, ~scan.missing, scan.centre, geometry, unit, sd, truth)
+    found = compare(image, healed, ~scan.missing, scan.centre, geometry, unit, sd, truth)
     curves.radial(radial, found.radial, found.summary, title, unit)
     curves.azimuthal(azimuthal, found.azimuthal, found.summary, title, unit)
 storage.write_csv(Path(snakemake.output.radial), found.radial)

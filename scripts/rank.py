@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from scatterheal import logs, storage
-from scatterheal.rank import rank
+from scatterheal import storage
+from scatterheal.pipeline import logs
+from scatterheal.validation.rank import rank
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 

@@ -5,14 +5,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scatterheal import baselines, devices, exposure, gpus, logs, resume, storage
-from scatterheal.rank import chosen
-from scatterheal.refit import check_by_thinning, refit
+from scatterheal import storage
+from scatterheal.compute import devices, gpus
+from scatterheal.compute.checkpoint import fingerprint, side_file
+from scatterheal.compute.ending import end_in_time
+from scatterheal.dip.refit import check_by_thinning, refit
+from scatterheal.methods.baselines import heal
+from scatterheal.pipeline import logs
+from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.validation.rank import chosen
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 devices.use_threads(snakemake.threads)
 
-resume.end_in_time()
+end_in_time()
 ranking = pd.read_csv(snakemake.input.ranking)
 best = chosen(ranking, snakemake.params.heal_with)
 hyperparameters = snakemake.params.runs[best]
@@ -24,7 +30,7 @@ if ranking.collapsed[0]:
     log.warning("every run collapsed: none painted more than a constant, and this healing is worth nothing")
 
 thinned, sides = None, {}
-scan = exposure.read(Path(snakemake.input.hidden).parent)
+scan = read_pattern(Path(snakemake.input.hidden).parent)
 if hyperparameters["method"] == "dip":
     device = gpus.take_device(snakemake.config)
     log.info(devices.describe_device(device))
@@ -32,9 +38,9 @@ if hyperparameters["method"] == "dip":
     first_seed = hyperparameters["seed"] + snakemake.params.folds
     seeds = range(first_seed, first_seed + snakemake.params.refits)
     asked = [hyperparameters, iterations, snakemake.params.code]
-    of = resume.fingerprint(asked, [Path(file) for file in snakemake.input if not file.endswith(".csv")])
+    of = fingerprint(asked, [Path(file) for file in snakemake.input if not file.endswith(".csv")])
     folder = Path(snakemake.output.model).parent
-    sides = {seed: resume.side_file(folder / f"refit-{seed}", of, device) for seed in seeds}
+    sides = {seed: side_file(folder / f"refit-{seed}", of, device) for seed in seeds}
     for side in sides.values():
         side.hold()
     model, *spreads = refit(scan, hyperparameters, iterations, seeds, device, sides)
@@ -42,7 +48,7 @@ if hyperparameters["method"] == "dip":
         thinned = check_by_thinning(scan, hyperparameters, iterations, device)
         log.info("halves of the counts, deviance over floor: %s", thinned or "the scan has no whole counts")
 else:
-    model = baselines.heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)
+    model = heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)
     spreads = np.zeros((2, *scan.missing.shape), np.float32)
 
 storage.write_tiff(Path(snakemake.output.model), model.astype(np.float32))

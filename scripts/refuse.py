@@ -2,7 +2,7 @@
 
 import sys
 
-from scatterheal import logs
+from scatterheal.pipeline import logs
 
 log = logs.begin(snakemake.log[0], snakemake.config)
 log.error(snakemake.params.problem)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scatterheal import logs, storage
-from scatterheal.summary import summary
+from scatterheal import storage
+from scatterheal.pipeline import logs
+from scatterheal.pipeline.summary import summary
 
 logs.begin(snakemake.log[0], snakemake.config)
 

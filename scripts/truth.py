@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from scatterheal import crop, logs, prepare, storage
+from scatterheal import storage
+from scatterheal.pipeline import logs, prepare
+from scatterheal.reading import crop
 
 scan = snakemake.params.scan
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)

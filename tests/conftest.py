@@ -25,7 +25,7 @@ def real_scans():
     """Every real scan that tests/scans describes, by name."""
     if not SHARED.is_dir():
         pytest.skip(f"the real scans are not on this machine ({SHARED}); they are never committed")
-    from scatterheal.config import read_scans, scan_files
+    from scatterheal.settings.reading import read_scans, scan_files
 
     return read_scans(scan_files(str(SCANS)))[0]
 

@@ -8,7 +8,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from scatterheal import commands, config, prepare, storage
+from scatterheal import storage
+from scatterheal.app import commands
+from scatterheal.pipeline import prepare
+from scatterheal.settings.models import Scan
+from scatterheal.settings.reading import read_scan, read_scans, scan_files
 
 DEMOS = Path(__file__).parents[1] / "scans"
 
@@ -25,11 +29,11 @@ def folder(tmp_path, monkeypatch):
 def test_what_it_writes_is_what_the_pipeline_does_by_itself(folder, capsys):
     assert commands.main(["add", "demo_waxs.tif", "demo_saxs.png"]) == 0
     said = capsys.readouterr().out
-    scans, problems = config.read_scans(config.scan_files("scans"))
+    scans, problems = read_scans(scan_files("scans"))
     assert list(scans) == ["demo_saxs", "demo_waxs"] and not problems
     assert [scan.kind for scan in scans.values()] == ["figure", "frame"]
     for name, scan in scans.items():
-        plain = config.Scan(image=scan.image, kind=scan.kind)
+        plain = Scan(image=scan.image, kind=scan.kind)
         np.testing.assert_array_equal(prepare.prepare(scan).reasons.reasons, prepare.prepare(plain).reasons.reasons)
         text = Path(f"scans/{name}.yaml").read_text()
         assert text.startswith("# yaml-language-server: $schema=")
@@ -43,12 +47,12 @@ def test_what_it_writes_is_what_the_pipeline_does_by_itself(folder, capsys):
 def test_what_was_found_can_be_pasted_in_place_of_auto(folder):
     commands.main(["add", "demo_waxs.tif"])
     path = Path("scans/demo_waxs.yaml")
-    automatic = prepare.prepare(config.read_scan(path)).reasons.reasons
+    automatic = prepare.prepare(read_scan(path)).reasons.reasons
     lines = path.read_text().replace("auto   # found {", "{").splitlines()
     path.write_text("\n".join(line.partition("}, transmission")[0] + "}" * ("}, trans" in line) for line in lines))
     pasted = yaml.safe_load(path.read_text())
     assert set(pasted["mask"]["beamstop"]) == {"circle"} and set(pasted["mask"]["holder"]) == {"polygon"}
-    drawn = prepare.prepare(config.read_scan(path)).reasons.reasons
+    drawn = prepare.prepare(read_scan(path)).reasons.reasons
     both = (drawn > 0) & (automatic > 0)
     assert both.sum() > 0.95 * ((drawn > 0) | (automatic > 0)).sum()
 
@@ -58,7 +62,7 @@ def test_several_frames_and_a_file_elsewhere(folder, capsys):
     counts = storage.read_tiff(folder / "demo_waxs.tif")
     np.save(folder / "data" / "run 7.npy", np.stack([counts, counts, counts]))
     assert commands.main(["add", "data/run 7.npy"]) == 0
-    scan = config.read_scan(folder / "scans" / "run_7.yaml")
+    scan = read_scan(folder / "scans" / "run_7.yaml")
     assert scan.frame == 0 and scan.image.resolve() == folder / "data" / "run 7.npy"
     assert "of 3; or sum, or several as scans of their own: [0, 5] or 0-2" in Path("scans/run_7.yaml").read_text()
 
@@ -90,4 +94,4 @@ def test_colour_pictures_in_a_tiff_are_figures(folder):
     with Image.open("demo_saxs.png") as picture:
         picture.convert("RGB").save("figure.tif")
     assert commands.main(["add", "figure.tif"]) == 0
-    assert config.read_scan(Path("scans/figure.yaml")).kind == "figure"
+    assert read_scan(Path("scans/figure.yaml")).kind == "figure"

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal.automatic import find_parts
-from scatterheal.beamstop import find_beamstop
-from scatterheal.holder import find_holder
-from scatterheal.poisson import dispersion
-from scatterheal.shadows import find_shadows
-from scatterheal.simulate import radius_and_azimuth, ring
+from scatterheal.app.simulate import radius_and_azimuth, ring
+from scatterheal.counts.dispersion import dispersion
+from scatterheal.mask.beamstop import find_beamstop
+from scatterheal.mask.holder import find_holder
+from scatterheal.mask.parts import find_parts
+from scatterheal.mask.shadows import find_shadows
 
 SHAPE, CENTRE = (150, 160), (78.0, 71.0)
 RADIUS, CHI = radius_and_azimuth(SHAPE, CENTRE)

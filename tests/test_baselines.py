@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import baselines
 from scatterheal.errors import ScanError
-from scatterheal.polar_map import polar_map
-from scatterheal.polar_smooth import KERNELS, choose_kernels, polar_smooth, radial_mean
+from scatterheal.methods.baselines import METHODS, NEED_CENTRE, SMOOTH, heal
+from scatterheal.methods.polar_smooth import KERNELS, choose_kernels, polar_smooth, radial_mean
+from scatterheal.polar.grid import polar_map
 
 CENTRE = (48.3, 52.6)
-METHODS = list(baselines.METHODS)
+METHODS = list(METHODS)
 
 
 def rings(shape=(100, 90), centre=CENTRE, background=20.0, width=1.274, height=2000.0, oriented=0.0):
@@ -34,18 +34,18 @@ def test_every_pixel_gets_a_value_that_missing_pixels_do_not_reach(method):
     known = gaps(counts.shape)
     spoilt = np.where(known, counts, np.nan).astype(np.float32)
     spoilt[31, 5] = -1e9
-    healed = baselines.heal(method, spoilt, known, CENTRE)
+    healed = heal(method, spoilt, known, CENTRE)
     assert healed.dtype == np.float32 and healed.shape == counts.shape
     assert np.isfinite(healed).all() and healed.min() >= 0
-    if method not in baselines.SMOOTH:
+    if method not in SMOOTH:
         np.testing.assert_array_equal(healed[known], counts[known])
-    np.testing.assert_array_equal(healed, baselines.heal(method, counts, known, CENTRE))
+    np.testing.assert_array_equal(healed, heal(method, counts, known, CENTRE))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_constant_is_healed_with_itself(method):
     image = np.full((60, 70), 7, np.float32)
-    healed = baselines.heal(method, image, gaps(image.shape), (30.2, 33.9))
+    healed = heal(method, image, gaps(image.shape), (30.2, 33.9))
     np.testing.assert_allclose(healed, 7, rtol=0.02)
 
 
@@ -53,7 +53,7 @@ def test_a_constant_is_healed_with_itself(method):
 def test_values_below_zero_keep_their_range(method):
     image = (np.indices((60, 70))[1] / 70 - 3).astype(np.float32)
     known = gaps(image.shape)
-    healed = baselines.heal(method, image, known, (30.2, 33.9), "values")
+    healed = heal(method, image, known, (30.2, 33.9), "values")
     assert healed.min() > -3.5 and healed.max() < -1.5
 
 
@@ -62,25 +62,25 @@ def test_each_colour_is_healed_on_its_own(method):
     grey = np.clip(rings(height=100, background=60), 0, 255)
     colours = np.stack([grey, np.full_like(grey, 9), 255 - grey], axis=2).astype(np.uint8)
     known = gaps(grey.shape)
-    healed = baselines.heal(method, colours, known, CENTRE, "colours")
+    healed = heal(method, colours, known, CENTRE, "colours")
     assert healed.dtype == np.float32 and healed.shape == colours.shape
     np.testing.assert_allclose(healed[..., 1], 9, atol=0.1)
-    alone = baselines.heal(method, colours[..., 2].astype(np.float32), known, CENTRE, "values")
+    alone = heal(method, colours[..., 2].astype(np.float32), known, CENTRE, "values")
     np.testing.assert_array_equal(healed[..., 2], alone)
 
 
 def test_bad_input_is_one_line():
     image, known = np.ones((9, 9), np.float32), np.ones((9, 9), bool)
     for method in METHODS:
-        if method in baselines.NEED_CENTRE:
+        if method in NEED_CENTRE:
             with pytest.raises(ScanError, match=f"{method} needs the beam centre; give centre"):
-                baselines.heal(method, image, known, None)
+                heal(method, image, known, None)
         else:
-            baselines.heal(method, image, known, None)
+            heal(method, image, known, None)
     with pytest.raises(ScanError, match="there is no 'magic'; use one of biharmonic"):
-        baselines.heal("magic", image, known, (4, 4))
+        heal("magic", image, known, (4, 4))
     with pytest.raises(ScanError, match="no known pixel"):
-        baselines.heal("telea", image, ~known, (4, 4))
+        heal("telea", image, ~known, (4, 4))
 
 
 @pytest.mark.parametrize("oriented", [0.0, 0.9])
@@ -89,7 +89,7 @@ def test_ring_aware_methods_follow_sharp_rings_through_gaps(oriented):
     counts = np.random.default_rng(1).poisson(rate).astype(np.float32)
     known = gaps(counts.shape)
     wrong = {
-        method: np.median(np.abs(baselines.heal(method, counts, known, CENTRE) / rate - 1)[~known])
+        method: np.median(np.abs(heal(method, counts, known, CENTRE) / rate - 1)[~known])
         for method in ("polar_smooth", "pyfai", "biharmonic_smooth")
     }
     assert wrong["polar_smooth"] < 0.7 * wrong["pyfai"] < wrong["biharmonic_smooth"]
@@ -153,7 +153,7 @@ def test_it_turns_with_the_image():
 
 
 def test_real_frame_every_method(real_scans):
-    from scatterheal.prepare import prepare
+    from scatterheal.pipeline.prepare import prepare
 
     prepared = prepare(real_scans["buf1_00000"])
     cut = (slice(300, 560), slice(250, 520))
@@ -162,6 +162,6 @@ def test_real_frame_every_method(real_scans):
     centre = (prepared.reasons.centre[0] - 250, prepared.reasons.centre[1] - 300)
     wrong = {}
     for method in METHODS:
-        rate = np.maximum(baselines.heal(method, counts, known & ~hidden, centre)[hidden], 0.05)
+        rate = np.maximum(heal(method, counts, known & ~hidden, centre)[hidden], 0.05)
         wrong[method] = float((rate - counts[hidden] * np.log(rate)).mean())
     assert min(wrong, key=wrong.get) == "polar_smooth"

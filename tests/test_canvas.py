@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from scatterheal import canvas as canvases
-from scatterheal.canvas import cartesian, polar, sampling
+from scatterheal.polar import canvas as canvases
+from scatterheal.polar.canvas import cartesian, polar, sampling
 
 SHAPES = st.tuples(st.integers(2, 40), st.integers(2, 40))
 # On a pixel or between them, inside and outside of the image, far away too.

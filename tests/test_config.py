@@ -9,22 +9,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scatterheal import baselines, reference
-from scatterheal.config import (
+from scatterheal.errors import ScanError
+from scatterheal.methods.baselines import METHODS
+from scatterheal.settings import reference
+from scatterheal.settings.models import Fit, Mask, Method
+from scatterheal.settings.reading import (
     PRESETS,
     ROOT,
-    Fit,
-    Mask,
-    Method,
     check_geometry,
     file_of,
     read_config,
     read_scan,
     read_scans,
-    runs_of,
     scan_files,
 )
-from scatterheal.errors import ScanError
+from scatterheal.settings.runs import runs_of
 
 
 @pytest.fixture
@@ -211,7 +210,7 @@ def test_grid_values_are_checked_like_any_other():
 
 
 def test_every_method_can_be_computed():
-    assert set(get_args(Method)) - {"dip"} == set(baselines.METHODS)
+    assert set(get_args(Method)) - {"dip"} == set(METHODS)
 
 
 def test_the_default_is_the_polar_likelihood_beside_its_cartesian_twin():
@@ -305,7 +304,7 @@ def test_stripes_outside_the_image_are_refused():
 
 @pytest.mark.parametrize("path", reference.files())
 def test_generated_files_are_up_to_date(path):
-    assert (ROOT / path).read_text() == reference.files()[path], "run python -m scatterheal.reference"
+    assert (ROOT / path).read_text() == reference.files()[path], "run python -m scatterheal.settings.reference"
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,20 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scatterheal import curves, profiles
-from scatterheal.simulate import ring
-from scatterheal.uncertainty import BLOCKS, Coverage
+from scatterheal.app.simulate import ring
+from scatterheal.physics.compare import compare
+from scatterheal.pictures import curves
+from scatterheal.pictures.certainty import calibration, sd_map
+from scatterheal.polar.coordinates import radius_and_chi
+from scatterheal.validation.certainty import BLOCKS
+from scatterheal.validation.coverage import Coverage
 
 SHAPE, CENTRE = (90, 120), (61.0, 40.0)
 GEOMETRY = {"pixel_size": [1e-4, 1e-4], "wavelength": 1e-10, "distance": 0.5}
 
 
 def comparison(case):
-    radius, chi = profiles.radius_and_chi(SHAPE, CENTRE)
+    radius, chi = radius_and_chi(SHAPE, CENTRE)
     rate = 2 + ring(radius, np.radians(chi), 28, 2, 0 if case == "nothing to see" else 40, 4)
     known = (radius > 5) & (np.abs(chi) > 8)
     if case == "hardly anything valid":
@@ -25,7 +29,7 @@ def comparison(case):
     truth = rate if case == "truth" else None
     healed = np.where(known, counts, rate).astype(np.float32)
     geometry = GEOMETRY if case == "truth" else {}
-    return profiles.compare(counts, healed, known, CENTRE, geometry, unit, np.float32(0.1 * rate), truth), unit
+    return compare(counts, healed, known, CENTRE, geometry, unit, np.float32(0.1 * rate), truth), unit
 
 
 @pytest.mark.parametrize("case", ["truth", "values", "nothing to see", "hardly anything valid"])
@@ -47,7 +51,7 @@ def test_calibration(tmp_path):
     table = pd.DataFrame(rows, columns=["fold", "side", "judged", "within_68", "within_95"])
     found = Coverage(table, random.uniform(size=900).astype(np.float32))
     for name in ("a.png", "b.png"):
-        curves.calibration(tmp_path / name, found, "a scan")
+        calibration(tmp_path / name, found, "a scan")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -59,7 +63,7 @@ def test_sd_map(tmp_path, shape, healed):
     rate = np.full(shape, 4, np.float32)
     sd = 0.2 * rate
     sd[27 if healed == "some known" else slice(None)] = 0.8 if healed == "all known" else np.nan
-    curves.sd_map(tmp_path / "sd.png", sd, rate, valid, "a scan")
+    sd_map(tmp_path / "sd.png", sd, rate, valid, "a scan")
     assert Image.open(tmp_path / "sd.png").size[0] > 300
 
 

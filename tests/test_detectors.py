@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import detectors
-from scatterheal.detectors import dead_pixels, detector_gaps, find_detector, saturated
 from scatterheal.errors import ScanError
-from scatterheal.frames import read_frame
+from scatterheal.mask.bad_pixels import dead_pixels, saturated
+from scatterheal.reading.detectors import _model, detector_gaps, find_detector
+from scatterheal.reading.frames import read_frame
 
 
 def frame_of(name, shape, rate=5.0, code=-1.0):
@@ -81,7 +81,7 @@ def test_a_name_in_the_header_decides_where_the_frame_cannot():
     ],
 )
 def test_headers_name_detectors_in_their_own_way(header, name):
-    assert detectors._model(header) == detectors._model(name) is not None
+    assert _model(header) == _model(name) is not None
 
 
 def test_saturated_pixels():

@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from scatterheal import deviance as module
-from scatterheal.deviance import Censoring, censoring, deviance, expected_deviance, log_at_least, log_at_most, residuals
+from scatterheal.counts import deviance as module
+from scatterheal.counts.deviance import (
+    Censoring,
+    censoring,
+    deviance,
+    expected_deviance,
+    log_at_least,
+    log_at_most,
+    residuals,
+)
 
 CENSORINGS = [Censoring(-1, np.inf), Censoring(1, np.inf), Censoring(1, 95), Censoring(20, 40), Censoring(-1, 5050)]
 

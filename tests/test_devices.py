@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from scatterheal import gpus, locks, resume
-from scatterheal.devices import computes_in_16_bits
+from scatterheal.compute import gpus, locks
+from scatterheal.compute.checkpoint import SideFile
+from scatterheal.compute.devices import computes_in_16_bits
+from scatterheal.compute.ending import ENDING, TERMINATED
 from scatterheal.errors import ScanError
-from scatterheal.resume import ENDING, TERMINATED, SideFile
 
 TAKES_ONE = """
 import logging, sys
 from pathlib import Path
-from scatterheal import gpus, resume
+from scatterheal.compute import gpus
+
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 resume.end_in_time()
 print(*gpus.wait_for_one(["a", "b"], int(sys.argv[2]), Path(sys.argv[1])), flush=True)
@@ -26,7 +28,7 @@ input()
 HOLDS = """
 import sys
 from pathlib import Path
-from scatterheal import locks
+from scatterheal.compute import locks
 print(locks.hold(Path(sys.argv[1])), flush=True)
 input()
 """
@@ -88,7 +90,7 @@ def test_a_lock_that_was_removed_is_no_lock(start, tmp_path):
 
 
 def test_two_processes_do_not_train_the_same(start, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(resume, "LINGERING", 2)
+    monkeypatch.setattr("scatterheal.compute.checkpoint.LINGERING", 2)
     side = SideFile(tmp_path / ".lr-0.01.state", "this")
     other = start(HOLDS, side.lock)
     assert said(other) == "True"

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from scatterheal import __version__, doctor, limits, memory
-from scatterheal.commands import main
+from scatterheal import __version__
+from scatterheal.app import doctor
+from scatterheal.app.commands import main
+from scatterheal.compute import limits
+from scatterheal.compute.memory import free
 
 
 def test_all_is_well_here(capsys, monkeypatch):
@@ -77,7 +80,7 @@ def test_a_job_of_a_cluster_has_what_its_groups_leave(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "GROUPS", tmp_path / "groups")
     monkeypatch.setattr(limits, "OWN", tmp_path / "own")
     assert (limits.memory(), limits.memory_left()) == (9000, 6000)
-    assert memory.free(torch.device("cpu")) == 6000
+    assert free(torch.device("cpu")) == 6000
 
 
 def test_why_there_is_no_gpu(tmp_path, monkeypatch):

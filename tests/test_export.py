@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from silx.io import nxdata
 
-from scatterheal import export, provenance
-from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW, REASONS
+from scatterheal.app.simulate import radius_and_azimuth
 from scatterheal.errors import ScanError
-from scatterheal.simulate import radius_and_azimuth
+from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
+from scatterheal.pipeline import export, provenance
 
 KNOWN = {
     "exposure_time": 0.06,

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import fast, fit, network
-from scatterheal.canvas import cartesian, polar, view
-from scatterheal.config import Fit
+from scatterheal.dip import fast, loop, network
+from scatterheal.dip.scene import Scene
+from scatterheal.polar.canvas import cartesian, polar, view
+from scatterheal.settings.models import Fit
 
 CPU = torch.device("cpu")
 
@@ -64,8 +65,8 @@ def scene_on(canvas, shape, start=True):
     seen = view(canvas, shape)
     seen = seen._replace(reads=seen.reads.astype(float), spreads=seen.spreads.astype(float))
     if not start:
-        return fit.Scene(*seen, valid, counts / counts.max())
-    return fit.Scene(*seen, valid, counts, start=np.full_like(counts, np.log(5)), gain=0.5)
+        return Scene(*seen, valid, counts / counts.max())
+    return Scene(*seen, valid, counts, start=np.full_like(counts, np.log(5)), gain=0.5)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def scene_on(canvas, shape, start=True):
 def test_a_training_takes_the_same_course(chosen, canvas):
     scene = scene_on(canvas, (60, 70), start=chosen["loss"] != "mse")
     asked = Fit(**{"channels": 8, "iterations": 12, **chosen}).model_dump()
-    plain, quick = (list(engine.fit(scene, asked, CPU, every=5)) for engine in (fit, fast))
+    plain, quick = (list(engine.fit(scene, asked, CPU, every=5)) for engine in (loop, fast))
     assert [painting.iteration for painting in plain] == [painting.iteration for painting in quick] == [0, 5, 10, 12]
     for one, other in zip(plain, quick, strict=True):
         for of_one, of_other in zip(one[1:4], other[1:4], strict=True):
@@ -89,6 +90,6 @@ def test_a_training_takes_the_same_course(chosen, canvas):
 
 
 def test_small_numbers_are_zero_in_every_thread():
-    told = "import torch; from scatterheal.devices import use_threads; use_threads(4)\n"
+    told = "import torch; from scatterheal.compute.devices import use_threads; use_threads(4)\n"
     told += "print(int((torch.full((4_000_000,), 1e-39) * 1.0).count_nonzero()))"
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "0\n"

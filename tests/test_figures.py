@@ -8,10 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scatterheal.bitmaps import Page, Text
-from scatterheal.crop import crop_scan
 from scatterheal.errors import ScanError
-from scatterheal.figures import BarLabels, Box, bar_labels, colour_bar, plot_area
+from scatterheal.reading.bitmaps import Page, Text
+from scatterheal.reading.crop import crop_scan
+from scatterheal.reading.plot_area import BarLabels, Box, bar_labels, colour_bar, plot_area
 
 
 def plotted(cmap="jet", background="white", ticks="out", scale=1, bar_at="right", frame=0.8, low_edge=False):

@@ -9,13 +9,13 @@ from scipy import sparse
 from torch import nn
 from torch.nn import functional as F
 
-from scatterheal import network
-from scatterheal.canvas import cartesian, polar, sampling, view
-from scatterheal.config import Fit
-from scatterheal.devices import choose_device
+from scatterheal.compute.devices import choose_device
+from scatterheal.dip import network
+from scatterheal.dip.engines import ENGINES
+from scatterheal.dip.scene import Scene
 from scatterheal.errors import ScanError
-from scatterheal.fit import Scene
-from scatterheal.inpaint import ENGINES
+from scatterheal.polar.canvas import cartesian, polar, sampling, view
+from scatterheal.settings.models import Fit
 
 CPU = torch.device("cpu")
 
@@ -190,7 +190,7 @@ def test_param_noise_and_input_noise_are_really_applied():
 
 
 def test_param_noise_shakes_each_convolution_by_a_fiftieth_of_its_spread():
-    from scatterheal.fit import shake
+    from scatterheal.dip.loop import shake
 
     built = network.build("vase", 2, 3, channels=64)
     before = [p.detach().clone() for p in built.parameters()]

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from scatterheal import frames, storage
+from scatterheal import storage
 from scatterheal.errors import ScanError
-from scatterheal.frames import count_frames, read_frame, read_mask
-from scatterheal.headers import Header
+from scatterheal.reading import frames
+from scatterheal.reading.frames import count_frames, read_frame, read_mask
+from scatterheal.reading.headers import Header
 
 COUNTS = np.array([[0, 1, -1], [-2, 1048575, 3]], np.int32)
 

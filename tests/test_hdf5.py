@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scatterheal.errors import ScanError
-from scatterheal.frames import count_frames, read_frame, read_mask
-from scatterheal.headers import Header
+from scatterheal.reading.frames import count_frames, read_frame, read_mask
+from scatterheal.reading.headers import Header
 
 
 def write_eiger(folder, frames_per_file=(2, 1), linked=True, **data):
@@ -130,7 +130,7 @@ def test_a_mask_inside_hdf5(tmp_path):
 
 
 def test_a_master_names_the_files_that_hold_its_frames(tmp_path):
-    from scatterheal.hdf5 import linked_files
+    from scatterheal.reading.hdf5 import linked_files
 
     master = write_eiger(tmp_path)
     names = [path.name for path in linked_files(master)]

@@ -6,8 +6,8 @@ import fabio
 import numpy as np
 import tifffile
 
-from scatterheal.frames import read_frame
-from scatterheal.headers import Header
+from scatterheal.reading.frames import read_frame
+from scatterheal.reading.headers import Header
 
 COUNTS = np.ones((2, 3), np.int32)
 

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from scatterheal import bits, holdout
 from scatterheal.errors import ScanError
-from scatterheal.prepare import prepare
-from scatterheal.scale import grey_levels
+from scatterheal.pattern import pixels
+from scatterheal.pattern.units import grey_levels
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.validation import holdout
 
 
 @st.composite
@@ -21,15 +22,15 @@ def scans(draw):
     row, column = draw(st.integers(0, height)), draw(st.integers(0, width))
     if draw(st.booleans()):
         top = draw(st.integers(5, 50))
-        reasons[top : top + draw(st.integers(1, 9))] |= draw(st.sampled_from([bits.GAP, bits.STRIPE]))
+        reasons[top : top + draw(st.integers(1, 9))] |= draw(st.sampled_from([pixels.GAP, pixels.STRIPE]))
     if draw(st.booleans()):
-        reasons[(rows - row) ** 2 + (columns - column) ** 2 <= draw(st.integers(0, 8)) ** 2] |= bits.BEAMSTOP
+        reasons[(rows - row) ** 2 + (columns - column) ** 2 <= draw(st.integers(0, 8)) ** 2] |= pixels.BEAMSTOP
     if draw(st.booleans()):
-        reasons[max(row - 2, 0) : row + 3, :column] |= bits.HOLDER
+        reasons[max(row - 2, 0) : row + 3, :column] |= pixels.HOLDER
     if draw(st.booleans()):
-        reasons[50:57, 20:50] |= bits.USER
+        reasons[50:57, 20:50] |= pixels.USER
     random = np.random.default_rng(draw(st.integers(0, 9)))
-    reasons[random.random(reasons.shape) < draw(st.sampled_from([0, 0.0005]))] |= bits.HOT_OR_DEAD
+    reasons[random.random(reasons.shape) < draw(st.sampled_from([0, 0.0005]))] |= pixels.HOT_OR_DEAD
     return (
         reasons,
         random.uniform(0, 255, reasons.shape).astype(np.float32),
@@ -47,7 +48,7 @@ def test_hidden_pixels_are_valid_apart_from_holes_and_seeded(scan, seed):
     assert not hidden[:, beside].any()
     share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
     assert (share > 0).all() and (share <= holdout.MOST).all()
-    copied = bits.GAP | bits.STRIPE | bits.USER | bits.HOLDER | bits.BEAMSTOP
+    copied = pixels.GAP | pixels.STRIPE | pixels.USER | pixels.HOLDER | pixels.BEAMSTOP
     assert not (hidden & ~copied).any()
     # The folds do not depend on how many of them are asked for.
     np.testing.assert_array_equal(hidden[:2], holdout.hide(reasons, grey, centre, 2, seed))
@@ -55,11 +56,11 @@ def test_hidden_pixels_are_valid_apart_from_holes_and_seeded(scan, seed):
 
 def pilatus(height=400, width=500):
     reasons = np.zeros((height, width), np.uint8)
-    reasons[100:109] = reasons[200:209] = reasons[300:309] = bits.GAP
-    reasons[:, 240:246] = bits.GAP
+    reasons[100:109] = reasons[200:209] = reasons[300:309] = pixels.GAP
+    reasons[:, 240:246] = pixels.GAP
     rows, columns = np.ogrid[:height, :width]
-    reasons[146:155, :260] |= bits.HOLDER
-    reasons[(rows - 150) ** 2 + (columns - 260) ** 2 <= 15**2] |= bits.BEAMSTOP
+    reasons[146:155, :260] |= pixels.HOLDER
+    reasons[(rows - 150) ** 2 + (columns - 260) ** 2 <= 15**2] |= pixels.BEAMSTOP
     return reasons
 
 
@@ -68,14 +69,14 @@ def test_every_kind_of_hole_has_copies_of_its_own_shape():
     hidden = holdout.hide(reasons, np.full(reasons.shape, 9, np.float32), (260, 150), 3)
     for fold in hidden:
         # Moved gaps are as wide, and as far apart, as the gaps.
-        rows = np.flatnonzero(((fold & bits.GAP) > 0).mean(axis=1) > 0.7)
+        rows = np.flatnonzero(((fold & pixels.GAP) > 0).mean(axis=1) > 0.7)
         assert len(rows) > 9 >= len(set(rows % 100))
-        holder = np.argwhere(fold & bits.HOLDER) - (150, 260)
+        holder = np.argwhere(fold & pixels.HOLDER) - (150, 260)
         # All of a turned holder lies in one direction from the centre.
         far = holder[np.hypot(*holder.T) > 30]
         angles = np.arctan2(*far.T)
         assert abs(np.exp(1j * angles).mean()) > 0.98
-        stops, count = ndimage.label(fold & bits.BEAMSTOP)
+        stops, count = ndimage.label(fold & pixels.BEAMSTOP)
         assert count == 2
         assert all(len(range(*side.indices(999))) == 31 for box in ndimage.find_objects(stops) for side in box)
     # What one fold hides the others hardly do.
@@ -91,31 +92,31 @@ def test_bars_cut_the_brightest_arc():
     assert all((fold[arc] > 0).mean() > 0.05 for fold in hidden)
 
 
-@pytest.mark.parametrize("bit", [bits.BEAMSTOP, bits.HOLDER, bits.OUTSIDE, bits.HOT_OR_DEAD])
+@pytest.mark.parametrize("bit", [pixels.BEAMSTOP, pixels.HOLDER, pixels.OUTSIDE, pixels.HOT_OR_DEAD])
 def test_bars_stand_in_for_a_grid(bit):
     reasons = np.zeros((120, 120), np.uint8)
     reasons[50:56, 60:66] = bit
     hidden = holdout.hide(reasons, np.ones((120, 120), np.float32), None, 2)
-    assert ((hidden & bits.GAP) > 0).mean() > 0.02
+    assert ((hidden & pixels.GAP) > 0).mean() > 0.02
 
 
 def test_a_mask_from_a_file_is_moved_as_it_is():
-    reasons = np.where(pilatus() > 0, bits.USER, 0).astype(np.uint8)
+    reasons = np.where(pilatus() > 0, pixels.USER, 0).astype(np.uint8)
     hidden = holdout.hide(reasons, np.ones(reasons.shape, np.float32), None, 2)
-    assert set(np.unique(hidden)) == {0, bits.USER} and ((hidden > 0).mean(axis=(1, 2)) > 0.03).all()
+    assert set(np.unique(hidden)) == {0, pixels.USER} and ((hidden > 0).mean(axis=(1, 2)) > 0.03).all()
 
 
 def test_brighter_places_are_hidden_more_often():
     reasons = np.zeros((100, 200), np.uint8)
-    reasons[50:54, 98:102] = bits.BEAMSTOP
+    reasons[50:54, 98:102] = pixels.BEAMSTOP
     grey = np.zeros((100, 200), np.float32)
     grey[:, 100:] = 200
-    copies = holdout.hide(reasons, grey, None, 5) & bits.BEAMSTOP > 0
+    copies = holdout.hide(reasons, grey, None, 5) & pixels.BEAMSTOP > 0
     assert copies[:, :, 100:].sum() > 0.8 * copies.sum() > 0
 
 
 def test_a_mask_that_leaves_no_room_says_so():
-    reasons = np.full((50, 50), bits.GAP)
+    reasons = np.full((50, 50), pixels.GAP)
     reasons[::5] = 0
     with pytest.raises(ScanError, match="it leaves no place to hide a block of valid pixels"):
         holdout.hide(reasons, np.ones((50, 50), np.float32), None, 1)
@@ -129,5 +130,5 @@ def test_real_scans_lose_a_tenth_in_every_fold(real_scans, name):
     hidden = holdout.hide(reasons, grey, scan.reasons.centre, 3)
     share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
     assert (share > 0.05).all() and (share < holdout.MOST).all()
-    copied = np.bitwise_or.reduce(reasons, axis=None) & (bits.GAP | bits.STRIPE | bits.BEAMSTOP | bits.HOLDER)
+    copied = np.bitwise_or.reduce(reasons, axis=None) & (pixels.GAP | pixels.STRIPE | pixels.BEAMSTOP | pixels.HOLDER)
     assert all(np.bitwise_or.reduce(fold, axis=None) == copied for fold in hidden)

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from scatterheal import inpaint as inpainting
-from scatterheal import memory
-from scatterheal.bits import GAP
-from scatterheal.config import Fit
+from scatterheal.dip.fold import Fold
+from scatterheal.dip.inpaint import Training, inpaint
+from scatterheal.dip.memory import needed
+from scatterheal.dip.refit import refit
 from scatterheal.errors import ScanError
-from scatterheal.exposure import Exposure
-from scatterheal.inpaint import inpaint
-from scatterheal.judge import overlay
-from scatterheal.refit import refit
-from scatterheal.scale import scale_of
+from scatterheal.pattern.pattern import Pattern, overlay
+from scatterheal.pattern.pixels import GAP
+from scatterheal.pattern.units import scale_of
+from scatterheal.settings.models import Fit
 
 CPU = torch.device("cpu")
 SHAPE, CENTRE = (36, 44), (21.0, 17.0)
@@ -23,7 +22,7 @@ COUNTS = np.random.default_rng(0).poisson(4 + 60 * np.exp(-0.5 * ((RADIUS - 11) 
 MISSING = (Y >= 20) & (Y < 23)
 HIDDEN = np.zeros((2, *SHAPE), np.uint8)
 HIDDEN[0, 8:11], HIDDEN[1, 28:31] = GAP, GAP
-SCAN = Exposure(COUNTS, np.zeros(SHAPE, np.uint8), MISSING, CENTRE, scale_of(COUNTS, "counts", valid=~MISSING))
+SCAN = Pattern(COUNTS, np.zeros(SHAPE, np.uint8), MISSING, CENTRE, scale_of(COUNTS, "counts", valid=~MISSING))
 
 
 def hyperparameters(**changed):
@@ -130,13 +129,13 @@ def test_the_variance_ends_a_training_without_any_score(monkeypatch):
     done = inpaint(SCAN, HIDDEN, chosen, CPU)
     assert done.iterations in done.curve["iteration"]
     assert 6 <= done.iterations < done.curve["iteration"][-1] < 60
-    monkeypatch.setattr(inpainting._Fold, "score", lambda fold, cells: float(np.random.default_rng().random()))
+    monkeypatch.setattr(Fold, "score", lambda fold, cells: float(np.random.default_rng().random()))
     assert inpaint(SCAN, HIDDEN, chosen, CPU).iterations == done.iterations
 
 
 def test_a_scan_without_a_centre_or_counts_takes_what_it_can():
     colours = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
-    scan = Exposure(colours, SCAN.flags, MISSING, None, scale_of(colours, "colours"))
+    scan = Pattern(colours, SCAN.flags, MISSING, None, scale_of(colours, "colours"))
     done = inpaint(scan, HIDDEN, hyperparameters(), CPU, truth=colours)
     assert done.models.shape == (2, *SHAPE, 3) and done.spreads.shape == HIDDEN.shape
     assert {key: done.taken[key] for key in ("domain", "loss", "start", "input")} == {
@@ -174,10 +173,10 @@ def test_nothing_left_to_train_on_is_one_line():
     ],
 )
 def test_more_memory_than_there_is_is_refused_before_a_training_starts(changed, key, cells, remedy, monkeypatch):
-    monkeypatch.setattr(memory, "EACH_CELL", 10_000_000)
-    monkeypatch.setattr(memory, "free", lambda device: 20_000_000_000)
+    monkeypatch.setattr("scatterheal.dip.memory.EACH_CELL", 10_000_000)
+    monkeypatch.setattr("scatterheal.dip.memory.free", lambda device: 20_000_000_000)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    monkeypatch.setattr(inpainting, "ENGINES", {"fast": None})
+    monkeypatch.setattr("scatterheal.dip.engines.ENGINES", {"fast": None})
     chosen = hyperparameters(**changed)
     for start in (lambda: inpaint(SCAN, HIDDEN, chosen, CPU), lambda: refit(SCAN, chosen, 4, [3], CPU)):
         with pytest.raises(ScanError) as refused:
@@ -189,12 +188,12 @@ def test_more_memory_than_there_is_is_refused_before_a_training_starts(changed, 
 
 
 def test_the_paintings_that_all_folds_keep_are_a_part_of_what_is_told(caplog, monkeypatch):
-    caplog.set_level("INFO", "scatterheal.memory")
-    monkeypatch.setattr(memory, "free", lambda device: 1e12)
+    caplog.set_level("INFO", "scatterheal.dip.memory")
+    monkeypatch.setattr("scatterheal.dip.memory.free", lambda device: 1e12)
     long = hyperparameters(iterations=10**6, check_every=1)
     # 16 x 32 cells of four bytes, and two folds.
     for chosen in (hyperparameters(iterations=1, check_every=1), long):
-        inpainting.Training(SCAN, HIDDEN, chosen, CPU)
+        Training(SCAN, HIDDEN, chosen, CPU)
     few, many = (float(message.split()[4]) for message in caplog.messages)
     assert many - few == pytest.approx(2 * 10**6 * 16 * 32 * 4 / 1e9, abs=0.1)
 
@@ -208,10 +207,10 @@ def test_where_memory_is_short_less_is_kept_and_the_bytes_are_the_same(domain, n
     pack = torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.nbytes) or tensor, lambda x: x)
     with pack:
         inpaint(SCAN, HIDDEN, chosen, CPU)
-    needed, freely = memory.needed, sum(kept)
-    monkeypatch.setattr(memory, "free", lambda device: 1e9)
+    freely = sum(kept)
+    monkeypatch.setattr("scatterheal.dip.memory.free", lambda device: 1e9)
     monkeypatch.setattr(
-        memory, "needed", lambda *given, sparing=False: needed(*given) and (0.9e9 if sparing else 1.05e9)
+        "scatterheal.dip.memory.needed", lambda *given, sparing=False: needed(*given) and (0.9e9 if sparing else 1.05e9)
     )
     kept.clear()
     with pack:

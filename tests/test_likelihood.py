@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from scatterheal.likelihood import LOSSES, Measured, anscombe, poisson
+from scatterheal.dip.losses import LOSSES, Measured, anscombe, poisson
 
 RATES = st.floats(1e-3, 1e4)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from scatterheal import liu2017 as liu
-from scatterheal.polar_map import polar_map
-from scatterheal.polar_smooth import radial_mean
+from scatterheal.methods import liu2017 as liu
+from scatterheal.methods.polar_smooth import radial_mean
+from scatterheal.polar.grid import polar_map
 
 CENTRE = (70.2, 75.7)
 

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import detectors, masks
-from scatterheal.bits import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, OUTSIDE, STRIPE, UNREADABLE, USER
 from scatterheal.errors import ScanError
-from scatterheal.masks import detector_reasons, find_reasons, find_stripes
+from scatterheal.mask.bad_pixels import hot_pixels
+from scatterheal.mask.reasons import check_share, detector_reasons, find_reasons
+from scatterheal.mask.stripes import find_stripes
+from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, OUTSIDE, STRIPE, UNREADABLE, USER
+from scatterheal.reading.detectors import detector_gaps
 
 NO_STRIPES = {"horizontal": "none", "vertical": "none", "threshold": 10}
 AUTO = {"horizontal": "auto", "vertical": "auto", "threshold": 10}
@@ -54,15 +56,15 @@ def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
 
 def test_detector_gaps_come_from_pyfai():
     counts = np.random.default_rng(0).poisson(5, (619, 487)).astype(np.float32)
-    gaps = detectors.detector_gaps("Pilatus300k", (619, 487))
+    gaps = detector_gaps("Pilatus300k", (619, 487))
     reasons = find_reasons(counts, "counts", {"stripes": NO_STRIPES}, detector_reasons(counts, gaps)).reasons
     assert np.flatnonzero((reasons == GAP).all(axis=1)).tolist() == [*range(195, 212), *range(407, 424)]
     with pytest.raises(
         ScanError, match=r"Pilatus1M has \(1043, 981\) pixels \(rows, columns\), the frame \(619, 487\)"
     ):
-        detectors.detector_gaps("Pilatus1M", (619, 487))
+        detector_gaps("Pilatus1M", (619, 487))
     with pytest.raises(ScanError, match=r"pyFAI knows no 'Pilatus3M'; did you mean pilatus.* or .*\?$"):
-        detectors.detector_gaps("Pilatus3M", (619, 487))
+        detector_gaps("Pilatus3M", (619, 487))
 
 
 @pytest.mark.parametrize("width", [0.6, 1.0, 1.5])
@@ -74,9 +76,9 @@ def test_sharp_rings_spots_and_the_beams_tail_are_not_hot(width, peak):
     spot = peak * np.exp(-0.5 * (np.hypot(x - 20, y - 30) / 1.2) ** 2)
     tail = peak * np.exp(-radius / 3)
     counts = np.random.default_rng(0).poisson(2 + ring + spot + tail).astype(np.float32)
-    assert not masks.hot_pixels(counts, counts < 0).any()
+    assert not hot_pixels(counts, counts < 0).any()
     counts[[10, 10, 11, 140], [100, 101, 100, 20]] = 1e6
-    assert np.argwhere(masks.hot_pixels(counts, counts < 0)).tolist() == [[10, 100], [10, 101], [11, 100], [140, 20]]
+    assert np.argwhere(hot_pixels(counts, counts < 0)).tolist() == [[10, 100], [10, 101], [11, 100], [140, 20]]
 
 
 @pytest.mark.parametrize(
@@ -122,10 +124,10 @@ def test_a_mask_file_of_another_shape_is_refused():
 def test_share_of_missing_pixels(missing, allow, words):
     reasons = np.where(np.arange(10) < missing, BEAMSTOP, np.uint8(0))[None]
     if words is None:
-        masks.check_share(reasons, allow)
+        check_share(reasons, allow)
     else:
         with pytest.raises(ScanError, match=words):
-            masks.check_share(reasons, allow)
+            check_share(reasons, allow)
 
 
 def speckle(rate, shape=(400, 300), seed=0):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from scatterheal.padding import Padding
+from scatterheal.dip.padding import Padding
 
 
 @pytest.mark.parametrize("width", [1, 2])

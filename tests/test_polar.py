@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import detectors, masks
-from scatterheal.crop import crop_scan
+from scatterheal.app.simulate import FRAME_CENTRE, demo_frame, radius_and_azimuth, ring
 from scatterheal.errors import ScanError
-from scatterheal.polar import find_centre
-from scatterheal.simulate import FRAME_CENTRE, demo_frame, radius_and_azimuth, ring
+from scatterheal.mask.bad_pixels import hot_pixels
+from scatterheal.polar.centre import find_centre
+from scatterheal.reading.crop import crop_scan
+from scatterheal.reading.detectors import detector_gaps
 
 SHAPE = (160, 150)
 
@@ -111,7 +112,7 @@ def test_nothing_known_is_refused():
 def test_demo_frame():
     counts, _ = demo_frame()
     counts = counts.astype(np.float32)
-    missing = (counts < 0) | masks.hot_pixels(counts, counts < 0)
+    missing = (counts < 0) | hot_pixels(counts, counts < 0)
     assert distance(find_centre(counts, missing), FRAME_CENTRE) < 0.2
 
 
@@ -119,6 +120,6 @@ def test_demo_frame():
 def test_real_frames(real_scans, name, within):
     scan = real_scans[name]
     counts = crop_scan(scan.image, scan.kind, "auto").image
-    missing = detectors.detector_gaps(scan.detector, counts.shape) | (counts < 0)
-    centre = find_centre(counts, missing | masks.hot_pixels(counts, missing))
+    missing = detector_gaps(scan.detector, counts.shape) | (counts < 0)
+    centre = find_centre(counts, missing | hot_pixels(counts, missing))
     assert distance(centre, scan.centre) < min(within, 2 * centre.sd)

@@ -10,11 +10,13 @@ import tifffile
 import yaml
 from PIL import Image
 
-from scatterheal import prepare, simulate, storage
-from scatterheal.bits import BEAMSTOP, GAP, HOT_OR_DEAD, UNREADABLE, USER
-from scatterheal.config import read_scan
-from scatterheal.detectors import detector_gaps
+from scatterheal import storage
+from scatterheal.app import simulate
 from scatterheal.errors import ScanError
+from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOT_OR_DEAD, UNREADABLE, USER
+from scatterheal.pipeline import prepare
+from scatterheal.reading.detectors import detector_gaps
+from scatterheal.settings.reading import read_scan
 
 PONI = "PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 2\nPoni1: 0.003\nPoni2: 0.004\nRot1: 0\nRot2: 0\nRot3: 0\n"
 NOTHING_FOUND = {

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatterheal import profiles
-from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
-from scatterheal.deviance import expected_counts
-from scatterheal.prepare import prepare
-from scatterheal.simulate import ring as simulated_ring
+from scatterheal.app.simulate import ring as simulated_ring
+from scatterheal.counts.deviance import expected_counts
+from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
+from scatterheal.physics.compare import compare
+from scatterheal.physics.orientation import orientation
+from scatterheal.physics.profiles import Measured, q_of, radial_profile
+from scatterheal.physics.rings import azimuthal_profile, find_ring
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.polar.coordinates import radius_and_chi
 
 SHAPE, CENTRE = (221, 201), (97.3137, 108.6211)
-RADIUS, CHI = profiles.radius_and_chi(SHAPE, CENTRE)
+RADIUS, CHI = radius_and_chi(SHAPE, CENTRE)
 
 
 def arcs(height=40.0, exponent=4.0, turned=25.0):
@@ -25,7 +29,7 @@ def arcs(height=40.0, exponent=4.0, turned=25.0):
 
 
 def measured(image, where=None):
-    return profiles.Measured(image, np.ones(SHAPE, bool) if where is None else where, image, np.zeros(SHAPE))
+    return Measured(image, np.ones(SHAPE, bool) if where is None else where, image, np.zeros(SHAPE))
 
 
 def gaps():
@@ -48,12 +52,12 @@ def test_same_profile_as_pyfai(pixel_size):
         detector=Detector(*pixel_size, max_shape=SHAPE),
         wavelength=1.1e-10,
     )
-    radius, chi = profiles.radius_and_chi(SHAPE, CENTRE, pixel_size)
+    radius, chi = radius_and_chi(SHAPE, CENTRE, pixel_size)
     counts = np.random.default_rng(0).poisson(arcs())
-    assert profiles.q_of(radius, geometry) == pytest.approx(integrator.center_array(SHAPE, "q_nm^-1"), rel=1e-6)
+    assert q_of(radius, geometry) == pytest.approx(integrator.center_array(SHAPE, "q_nm^-1"), rel=1e-6)
     assert chi == pytest.approx(np.degrees(integrator.center_array(SHAPE, "chi_rad")), abs=1e-4)
 
-    ours = profiles.radial_profile(measured(counts, ~gaps()), radius).to_records()
+    ours = radial_profile(measured(counts, ~gaps()), radius).to_records()
     theirs = integrator.integrate1d(
         counts,
         len(ours),
@@ -78,7 +82,7 @@ def test_hermans_of_a_power_of_the_cosine(exponent, turned, count):
     # <cos^2> of cos^(2n) phi sin phi is (2n + 1) / (2n + 3).
     chi = (np.arange(count) + 0.5) * 360 / count - 180
     intensity = np.cos(np.radians(chi - turned)) ** (2 * exponent)
-    found = profiles.orientation(pd.DataFrame({"chi": chi, "intensity": intensity, "error": 0 * chi}))
+    found = orientation(pd.DataFrame({"chi": chi, "intensity": intensity, "error": 0 * chi}))
     assert found.hermans == pytest.approx(2 * exponent / (2 * exponent + 3), abs=3e-3)
     assert abs((found.axis - turned + 90) % 180 - 90) < 1e-6
     assert -0.5 <= found.hermans_across < 0
@@ -86,11 +90,10 @@ def test_hermans_of_a_power_of_the_cosine(exponent, turned, count):
 
 def test_errors_are_those_of_repeated_measurements():
     rate, where = arcs(), ~gaps()
-    ring = profiles.find_ring(rate, where, RADIUS, CHI)
+    ring = find_ring(rate, where, RADIUS, CHI)
     random = np.random.default_rng(1)
     found = [
-        profiles.orientation(profiles.azimuthal_profile(measured(random.poisson(rate), where), RADIUS, CHI, ring))
-        for _ in range(60)
+        orientation(azimuthal_profile(measured(random.poisson(rate), where), RADIUS, CHI, ring)) for _ in range(60)
     ]
     table = pd.DataFrame(found)
     for name in ("axis", "hermans", "hermans_across"):
@@ -105,29 +108,29 @@ def test_a_ring_is_found_beside_a_rim_and_a_fall_off(unit, steepness):
     with_ring = rate + simulated_ring(RADIUS, CHI, 62, 3, 4, 0)
     where = ~gaps() & (RADIUS > 9)
     counts = np.random.default_rng(0).poisson(with_ring) * unit
-    found = profiles.find_ring(counts, where, RADIUS, CHI)
+    found = find_ring(counts, where, RADIUS, CHI)
     assert found.kind == "ring"
     assert found.radius == pytest.approx(62, abs=0.4)
     assert found.width == pytest.approx(2.355 * 3, abs=1.5)
-    without = profiles.find_ring(np.random.default_rng(0).poisson(rate) * unit, where, RADIUS, CHI)
+    without = find_ring(np.random.default_rng(0).poisson(rate) * unit, where, RADIUS, CHI)
     assert without.kind == "anisotropy"
 
 
 def test_without_a_ring_the_most_anisotropic_radii():
     streak = 900 * np.exp(-((RADIUS / 30) ** 2)) * np.cos(np.radians(CHI - 80)) ** 8
     counts = np.random.default_rng(0).poisson(streak + 200 / (1 + RADIUS) + 0.5)
-    ring = profiles.find_ring(counts, RADIUS > 6, RADIUS, CHI)
+    ring = find_ring(counts, RADIUS > 6, RADIUS, CHI)
     assert ring.kind == "anisotropy" and ring.inner is None
     assert 10 < ring.radius < 50
-    found = profiles.orientation(profiles.azimuthal_profile(measured(counts, RADIUS > 6), RADIUS, CHI, ring))
+    found = orientation(azimuthal_profile(measured(counts, RADIUS > 6), RADIUS, CHI, ring))
     assert found.axis == pytest.approx(80, abs=1)
 
 
 def test_a_streak_is_no_background_of_the_lobes_beside_it():
     lobes = simulated_ring(RADIUS, np.radians(CHI), 60, 18, 8, 6)
     streak = 3e3 * np.exp(-RADIUS / 5) * np.abs(np.sin(np.radians(CHI))) ** 20
-    ring = profiles.find_ring(lobes + streak + 0.3, RADIUS > 6, RADIUS, CHI)
-    found = profiles.orientation(profiles.azimuthal_profile(measured(lobes + streak), RADIUS, CHI, ring))
+    ring = find_ring(lobes + streak + 0.3, RADIUS > 6, RADIUS, CHI)
+    found = orientation(azimuthal_profile(measured(lobes + streak), RADIUS, CHI, ring))
     assert ring.kind == "ring" and ring.inner is None
     assert 0 < found.hermans < 1
 
@@ -136,7 +139,7 @@ def test_healing_mends_what_gaps_spoil():
     rate, known = 20 * arcs(turned=0), ~gaps()
     counts = np.where(known, np.random.default_rng(3).poisson(rate), np.nan).astype(np.float32)
     healed = np.where(known, counts, rate).astype(np.float32)
-    result = profiles.compare(counts, healed, known, CENTRE, {}, "counts", np.float32(0.1 * rate), rate)
+    result = compare(counts, healed, known, CENTRE, {}, "counts", np.float32(0.1 * rate), rate)
     error = result.summary["orientation_error_percent"]
     assert abs(error["after"]) < 1 < 5 < abs(error["before"])
     assert result.summary["r_factor"]["after_truth"] < result.summary["r_factor"]["before_truth"]
@@ -152,7 +155,7 @@ def test_a_colour_bar_that_ends_spoils_no_perfect_heal(height):
     rate, known = height * arcs(turned=0) / 20 + 0.08, ~gaps()
 
     def after(counts):
-        result = profiles.compare(counts, np.where(known, counts, rate), known, CENTRE, {}, "counts", truth=rate)
+        result = compare(counts, np.where(known, counts, rate), known, CENTRE, {}, "counts", truth=rate)
         found = result.summary["orientation"]
         off = (found["after"]["hermans"] - found["truth"]["hermans"]) / found["after"]["hermans_error"]
         return off, (result.radial.after_intensity - result.radial.truth_intensity) / result.radial.after_error
@@ -176,7 +179,7 @@ def test_what_nothing_validates_has_no_error_but_a_value():
     healed, sure = np.where(known, counts, rate).astype(np.float32), np.float32(0.1 * rate)
     beyond = (RADIUS < 9) | (~known & (CHI > 0) & (RADIUS < 70))
     validated, result, off_by_itself = (
-        profiles.compare(counts, healed, known, CENTRE, {}, "counts", sd)
+        compare(counts, healed, known, CENTRE, {}, "counts", sd)
         for sd in (sure, np.where(beyond, np.nan, sure), np.where(beyond, healed, sure))
     )
     for table, before in ((result.radial, validated.radial), (result.azimuthal, validated.azimuthal)):
@@ -192,7 +195,7 @@ def test_healing_is_not_blamed_for_what_lies_behind_the_beamstop():
     rate, known = 20 * arcs(turned=0), ~gaps()
     counts = np.random.default_rng(3).poisson(rate).astype(np.float32)
     healed = np.where(known, counts, np.where(RADIUS < 8, 5 * rate, rate))
-    result = profiles.compare(counts, healed, known, CENTRE, {}, "counts", truth=rate)
+    result = compare(counts, healed, known, CENTRE, {}, "counts", truth=rate)
     found = result.summary["r_factor"]
     assert found["after_truth"] < found["before_truth"]
     assert result.radial.after_intensity[3] > 4 * result.radial.truth_intensity[3]
@@ -202,7 +205,7 @@ def test_healing_is_not_blamed_for_what_lies_behind_the_beamstop():
 @given(seed=st.integers(0, 99))
 def test_nothing_missing_nothing_changed(seed):
     counts = np.random.default_rng(seed).poisson(arcs()).astype(np.float32)
-    result = profiles.compare(counts, counts, np.ones(SHAPE, bool), CENTRE, {}, "values", truth=counts)
+    result = compare(counts, counts, np.ones(SHAPE, bool), CENTRE, {}, "values", truth=counts)
     assert result.summary["r_factor"] == {"before_after": 0, "before_truth": 0, "after_truth": 0}
     assert result.summary["orientation_error_percent"] == {"before": 0, "after": 0}
     assert result.summary["orientation"]["before"]["hermans_error"] is None
@@ -212,7 +215,7 @@ def test_hardly_anything_valid():
     known = np.zeros(SHAPE, bool)
     known[:30, :30] = True
     counts = np.ones(SHAPE, np.float32)
-    result = profiles.compare(counts, counts, known, CENTRE, {}, "counts")
+    result = compare(counts, counts, known, CENTRE, {}, "counts")
     assert result.summary["ring"] is None and result.azimuthal.empty
     json.dumps(result.summary, allow_nan=False)
 
@@ -220,12 +223,10 @@ def test_hardly_anything_valid():
 def test_ring_of_a_real_scan(real_scans):
     prepared = prepare(real_scans["HDPE_85_low_frame"])
     counts, valid = prepared.intensity.values, prepared.reasons.reasons == 0
-    radius, chi = profiles.radius_and_chi(counts.shape, prepared.reasons.centre)
-    ring = profiles.find_ring(counts, valid, radius, chi)
+    radius, chi = radius_and_chi(counts.shape, prepared.reasons.centre)
+    ring = find_ring(counts, valid, radius, chi)
     assert ring.kind == "ring" and ring.radius == pytest.approx(357.5, abs=0.5)
-    curve = profiles.azimuthal_profile(
-        profiles.Measured(counts, valid, np.nan_to_num(counts), np.zeros(counts.shape)), radius, chi, ring
-    )
-    found = profiles.orientation(curve)
+    curve = azimuthal_profile(Measured(counts, valid, np.nan_to_num(counts), np.zeros(counts.shape)), radius, chi, ring)
+    found = orientation(curve)
     assert found.axis == pytest.approx(91, abs=0.6)
     assert found.hermans == pytest.approx(0.48, abs=0.02)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scatterheal.rank import chosen, rank
+from scatterheal.validation.rank import chosen, rank
 
 
 def metrics_of(scores, cost=None, collapsed=False, **more):

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scatterheal import bits, crop, detectors, frames, masks, prepare, scale
-from scatterheal.config import Mask
+from scatterheal.mask.bad_pixels import hot_pixels
+from scatterheal.mask.stripes import find_stripes
+from scatterheal.pattern import pixels, units
+from scatterheal.pipeline import prepare
+from scatterheal.reading import crop, frames
+from scatterheal.reading.detectors import detector_gaps
+from scatterheal.settings.models import Mask
 
 SCANS = {
     # name: (height, width), colour bar's low and high colour
@@ -54,9 +59,9 @@ def test_automatic_stripes_are_the_careful_ones(real_scans, name):
     careful = real_scans[name].mask.stripes
     found = intensity_of(real_scans[name])
     assert found.meaning["unit"] == "counts"
-    grey = scale.grey_levels(found.values, "counts")
-    assert masks.find_stripes(grey) == _ranges(careful.horizontal)
-    assert masks.find_stripes(grey.T) == _ranges(careful.vertical)
+    grey = units.grey_levels(found.values, "counts")
+    assert find_stripes(grey) == _ranges(careful.horizontal)
+    assert find_stripes(grey.T) == _ranges(careful.vertical)
 
 
 def _ranges(lines):
@@ -72,18 +77,18 @@ def test_ranges_that_files_say_are_the_ones_read_by_eye(real_scans):
 
 def test_stripes_of_a_frame_without_its_detector_are_its_gaps(real_scans):
     counts = crop.crop_scan(real_scans["HDPE_85_low_frame"].image, "frame").image
-    grey = scale.grey_levels(counts, "counts")
+    grey = units.grey_levels(counts, "counts")
     stripes = np.zeros(counts.shape, bool)
-    for first, last in masks.find_stripes(grey):
+    for first, last in find_stripes(grey):
         stripes[first:last] = True
-    for first, last in masks.find_stripes(grey.T):
+    for first, last in find_stripes(grey.T):
         stripes[:, first:last] = True
-    np.testing.assert_array_equal(stripes, detectors.detector_gaps("Pilatus2M", counts.shape))
+    np.testing.assert_array_equal(stripes, detector_gaps("Pilatus2M", counts.shape))
 
 
 def test_hot_pixels_of_the_hdpe_frame(real_scans):
     counts = crop.crop_scan(real_scans["HDPE_85_low_frame"].image, "frame").image
-    hot = masks.hot_pixels(counts, detectors.detector_gaps("Pilatus2M", counts.shape))
+    hot = hot_pixels(counts, detector_gaps("Pilatus2M", counts.shape))
     assert hot[counts > 200].all()
     assert (counts > 200).sum() == 37
     assert hot.sum() < 45
@@ -95,19 +100,19 @@ def test_masks_that_nobody_drew_are_the_careful_ones(real_scans, name):
     scan = real_scans[name]
     alone = scan.model_copy(update={"detector": "auto", "centre": "auto", "mask": Mask()})
     automatic, careful = (prepare.prepare(each).reasons for each in (alone, scan))
-    ours, theirs = automatic.reasons, careful.reasons & ~bits.UNREADABLE
+    ours, theirs = automatic.reasons, careful.reasons & ~pixels.UNREADABLE
     # A person does not judge single colours: grid lines and JPEG noise.
-    ours = np.where((ours == bits.UNREADABLE) & (theirs == 0), 0, ours)
+    ours = np.where((ours == pixels.UNREADABLE) & (theirs == 0), 0, ours)
     both = (ours > 0) & (theirs > 0)
     assert both.sum() > 0.95 * ((ours > 0) | (theirs > 0)).sum()
     assert 0.05 < (theirs > 0).mean() < 0.15
     if name in FRAMES:
-        np.testing.assert_array_equal(ours & bits.GAP, theirs & bits.GAP)
+        np.testing.assert_array_equal(ours & pixels.GAP, theirs & pixels.GAP)
         assert _overlap(ours & SHADOWS, theirs & SHADOWS) > 0.9
     assert np.hypot(*np.subtract(automatic.centre, careful.centre)) < 4
 
 
-SHADOWS = bits.BEAMSTOP | bits.HOLDER | bits.OUTSIDE | bits.USER
+SHADOWS = pixels.BEAMSTOP | pixels.HOLDER | pixels.OUTSIDE | pixels.USER
 
 
 def _overlap(a, b):

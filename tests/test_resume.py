@@ -12,18 +12,19 @@ import torch
 from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
 from test_search import same
 
-from scatterheal import fast, fit, resume
-from scatterheal.inpaint import inpaint
-from scatterheal.refit import refit
-from scatterheal.resume import ENDING, TERMINATED, SideFile
-from scatterheal.search import halving, trainings
+from scatterheal.compute.checkpoint import SideFile
+from scatterheal.compute.ending import ENDING, TERMINATED, end_in_time
+from scatterheal.dip import fast, loop
+from scatterheal.dip.halving import halving, trainings
+from scatterheal.dip.inpaint import inpaint
+from scatterheal.dip.refit import refit
 
 
 @pytest.fixture
 def interrupted(monkeypatch):
     """Make the job be told to end during each of these iterations, counted over all trainings and starts."""
 
-    announced = fit.announced
+    announced = loop.announced
 
     def during(iterations):
         counts = itertools.count(1)
@@ -36,8 +37,8 @@ def interrupted(monkeypatch):
                     ENDING.told = True
                 yield iteration
 
-        monkeypatch.setattr(fit, "announced", told)
-        monkeypatch.setattr(fast, "announced", told)
+        monkeypatch.setattr("scatterheal.dip.loop.announced", told)
+        monkeypatch.setattr("scatterheal.dip.fast.announced", told)
 
     yield during
     ENDING.told = False
@@ -81,7 +82,7 @@ def test_a_run_that_is_killed(monkeypatch, tmp_path):
     """Nobody tells it: the state is that of the last iteration of each fold, where it is always kept."""
     chosen = hyperparameters(iterations=15, check_every=4, snapshot_every=4)
     whole, side = inpaint(SCAN, HIDDEN, chosen, CPU), SideFile(tmp_path / "state", "this")
-    counts, announced, made = itertools.count(1), fit.announced, []
+    counts, announced, made = itertools.count(1), loop.announced, []
 
     def killed(*arguments):
         for iteration in announced(*arguments):
@@ -91,8 +92,8 @@ def test_a_run_that_is_killed(monkeypatch, tmp_path):
             yield iteration
 
     monkeypatch.setattr(fast, "announced", killed)
-    monkeypatch.setattr(resume, "EVERY", 0)
-    monkeypatch.setattr(resume, "SHARE", np.inf)
+    monkeypatch.setattr("scatterheal.compute.checkpoint.EVERY", 0)
+    monkeypatch.setattr("scatterheal.compute.checkpoint.SHARE", np.inf)
     with pytest.raises(KeyboardInterrupt):
         inpaint(SCAN, HIDDEN, chosen, CPU, side=side)
     before = len(made)
@@ -164,7 +165,7 @@ def test_the_state_of_another_training_or_half_a_file_is_not_taken_and_the_log_s
 def test_who_is_told_twice_by_slurm_keeps_the_state_all_the_same(interrupted):
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        resume.end_in_time()
+        end_in_time()
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGTERM)
         assert ENDING.told
@@ -180,8 +181,8 @@ def test_a_disk_that_is_full_ends_no_training(tmp_path, monkeypatch, caplog):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    monkeypatch.setattr(resume, "EVERY", 0)
-    monkeypatch.setattr(resume, "SHARE", np.inf)
+    monkeypatch.setattr("scatterheal.compute.checkpoint.EVERY", 0)
+    monkeypatch.setattr("scatterheal.compute.checkpoint.SHARE", np.inf)
     chosen = hyperparameters()
     same(
         inpaint(SCAN, HIDDEN, chosen, CPU, side=SideFile(tmp_path / "state", "this")),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scatterheal import rings
-from scatterheal.canvas import polar, sampling
+from scatterheal.dip import radial_start
+from scatterheal.polar.canvas import polar, sampling
 
 SHAPE, CENTRE = (101, 121), (63.3, 48.8)
 Y, X = np.indices(SHAPE)
@@ -21,7 +21,7 @@ def spread(canvas, pattern, known=KNOWN):
 def test_the_radial_start_is_an_isotropic_pattern_down_to_its_noise():
     canvas = polar(SHAPE, CENTRE, radius_step=0.5, angles=2)
     counts = np.random.default_rng(0).poisson(ROUND)
-    start = np.exp(rings.radial_start(canvas, *spread(canvas, counts)))
+    start = np.exp(radial_start.radial_start(canvas, *spread(canvas, counts)))
     assert (start == start[:, :1]).all()
     radius = canvas.step[0] * np.arange(canvas.rows)
     expected = 3 + 400 * np.exp(-0.5 * ((radius - 30) / 2) ** 2)
@@ -33,21 +33,21 @@ def test_the_radial_start_is_an_isotropic_pattern_down_to_its_noise():
 
 def test_where_nothing_is_known_the_start_stays_within_what_is():
     canvas = polar(SHAPE, CENTRE, radius_step=1, angles=32)
-    start = np.exp(rings.radial_start(canvas, *spread(canvas, ROUND, (RADIUS > 20) & (RADIUS < 45))))
+    start = np.exp(radial_start.radial_start(canvas, *spread(canvas, ROUND, (RADIUS > 20) & (RADIUS < 45))))
     assert start.min() > 2.9 and start.max() < 404
-    none = rings.radial_start(canvas, *spread(canvas, 0 * ROUND))
-    assert none == pytest.approx(np.log(rings.LEAST_RATE))
+    none = radial_start.radial_start(canvas, *spread(canvas, 0 * ROUND))
+    assert none == pytest.approx(np.log(radial_start.LEAST_RATE))
 
 
 @pytest.mark.parametrize("stop", [8, 12, 16])
 def test_behind_the_beamstop_the_start_goes_on_as_it_comes(stop):
     canvas = polar(SHAPE, CENTRE, radius_step=0.5, angles=2)
     falling = 3 + 3000 * np.exp(-0.5 * (RADIUS / 9) ** 2)
-    start = np.exp(rings.radial_start(canvas, *spread(canvas, falling, stop < RADIUS)))
+    start = np.exp(radial_start.radial_start(canvas, *spread(canvas, falling, stop < RADIUS)))
     assert start[0, 0] == pytest.approx(3003, rel=0.3)
     # A ring just outside is not smeared into it.
     ring = 3 + 400 * np.exp(-0.5 * ((RADIUS - stop - 8) / 2) ** 2)
-    start = np.exp(rings.radial_start(canvas, *spread(canvas, ring, stop < RADIUS)))
+    start = np.exp(radial_start.radial_start(canvas, *spread(canvas, ring, stop < RADIUS)))
     assert start[: 2 * stop, 0].max() < 5
 
 
@@ -57,7 +57,7 @@ def test_a_hole_in_the_brighter_part_of_a_ring_does_not_darken_it():
     azimuth = np.arctan2(Y - CENTRE[1], X - CENTRE[0])
     streak = np.where(np.abs(np.sin(azimuth)) < np.sin(np.radians(20)), 100.0, 10.0)
     hole = (np.abs(azimuth) < np.radians(25)) & (RADIUS > 25) & (RADIUS < 32)
-    start = np.exp(rings.radial_start(canvas, *spread(canvas, streak, (RADIUS > 8) & ~hole)))
+    start = np.exp(radial_start.radial_start(canvas, *spread(canvas, streak, (RADIUS > 8) & ~hole)))
     # 30 everywhere; without that side the mean would be 19.
     assert start[20:80, 0] == pytest.approx(30, rel=0.12)
 
@@ -66,5 +66,5 @@ def test_a_hole_in_the_brighter_part_of_a_ring_does_not_darken_it():
 def test_sectors_that_differ_by_noise_alone_change_nothing(level):
     canvas = polar(SHAPE, CENTRE, radius_step=0.5, angles=24)
     counts = np.random.default_rng(0).poisson(level, SHAPE)
-    start = np.exp(rings.radial_start(canvas, *spread(canvas, counts)))
+    start = np.exp(radial_start.radial_start(canvas, *spread(canvas, counts)))
     assert np.median(start) == pytest.approx(counts[KNOWN].mean(), rel=0.05)

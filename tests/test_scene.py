@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scatterheal.bits import CLIPPED_HIGH, CLIPPED_LOW
-from scatterheal.config import Fit
-from scatterheal.exposure import Exposure
-from scatterheal.scale import scale_of
-from scatterheal.scene import painted, prepare, taken
+from scatterheal.dip.scene import painted, prepare, taken
+from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
+from scatterheal.pattern.units import scale_of
+from scatterheal.settings.models import Fit
 
 POLAR = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise"}
 SHAPE, CENTRE = (40, 50), (24.0, 19.0)
@@ -19,7 +19,7 @@ MISSING = (Y >= 25) & (Y < 30)
 
 def scan_of(image, unit="counts", flags=None, centre=CENTRE, limits=None):
     flags = np.zeros(SHAPE, np.uint8) if flags is None else flags
-    return Exposure(image, flags, MISSING, centre, scale_of(image, unit, limits, ~MISSING))
+    return Pattern(image, flags, MISSING, centre, scale_of(image, unit, limits, ~MISSING))
 
 
 def hyperparameters(**changed):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from scatterheal.bits import BEAMSTOP, GAP, HOLDER
-from scatterheal.scores import combine, score_counts, score_values, strongest_ring
+from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER
+from scatterheal.validation.scores import combine, score_counts, score_values, strongest_ring
 
 CENTRE = (150.0, 120.0)
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
 
-from scatterheal import search, storage
-from scatterheal.inpaint import Training, inpaint
-from scatterheal.search import Rung, cost, halving, rungs, trainings
+from scatterheal import storage
+from scatterheal.dip.halving import Rung, cost, halving, rungs, trainings
+from scatterheal.dip.inpaint import Training, inpaint
 
 spec = importlib.util.spec_from_file_location("of_halving", Path(__file__).parents[1] / "benchmarks" / "halving.py")
 benchmark = importlib.util.module_from_spec(spec)
@@ -91,7 +91,7 @@ def test_a_training_goes_on_from_where_it_is():
 
 
 def test_the_best_go_on_to_what_they_would_be_alone_and_the_others_stay_as_they_are(monkeypatch):
-    monkeypatch.setattr(search, "rungs", lambda *_: [Rung(5, 2), Rung(2, 8), Rung(1, 16)])
+    monkeypatch.setattr("scatterheal.dip.halving.rungs", lambda *_: [Rung(5, 2), Rung(2, 8), Rung(1, 16)])
     asked = grid()
     left = trainings(SCAN, HIDDEN, asked, CPU)
     done = {}

@@ -10,11 +10,12 @@ import torch
 from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
 from test_search import same
 
-from scatterheal import logs, memory, search
+from scatterheal.compute.memory import SPARING
+from scatterheal.compute.side_by_side import side_by_side
+from scatterheal.dip.halving import Rung, halving, trainings
+from scatterheal.dip.inpaint import Training, inpaint
 from scatterheal.errors import ScanError
-from scatterheal.inpaint import Training, inpaint
-from scatterheal.search import Rung, halving, trainings
-from scatterheal.side_by_side import side_by_side
+from scatterheal.pipeline import logs
 
 # Stands for a GPU: a device that is no CPU, and has no streams.
 OTHER = torch.device("meta")
@@ -61,7 +62,7 @@ def test_what_the_memory_is_too_small_for_is_done_again_with_fewer_beside_it(mos
         nonlocal at_work
         with lock:
             at_work += 1
-            fits = at_work <= most or (at_work == 1 and memory.SPARING.get())
+            fits = at_work <= most or (at_work == 1 and SPARING.get())
             busiest.append(at_work)
         time.sleep(0.05)
         with lock:
@@ -72,7 +73,7 @@ def test_what_the_memory_is_too_small_for_is_done_again_with_fewer_beside_it(mos
 
     assert side_by_side(work, range(5), OTHER) == [0, 2, 4, 6, 8]
     # What comes later, and is smaller, need not be sparing.
-    assert max(busiest) == 5 and not memory.SPARING.get()
+    assert max(busiest) == 5 and not SPARING.get()
     said = [message.partition("again, ")[2] for message in caplog.messages]
     assert said == told
 
@@ -82,7 +83,7 @@ def test_the_only_one_that_does_not_fit_is_alone_at_once():
 
     def work(item):
         starts.append(item)
-        if item == 3 and not memory.SPARING.get():
+        if item == 3 and not SPARING.get():
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     side_by_side(work, range(8), OTHER)
@@ -99,7 +100,7 @@ def test_what_does_not_fit_alone_either_is_told():
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])
 def test_a_search_that_runs_out_of_memory_comes_to_the_same_bytes(engine, monkeypatch):
-    monkeypatch.setattr(search, "rungs", lambda *_: [Rung(3, 4), Rung(1, 12)])
+    monkeypatch.setattr("scatterheal.dip.halving.rungs", lambda *_: [Rung(3, 4), Rung(1, 12)])
     asked = {
         f"lr-{lr}": {"method": "dip", **hyperparameters(engine=engine, iterations=12, check_every=2, lr=lr)}
         for lr in (0.3, 0.1, 0.01)
@@ -115,7 +116,9 @@ def test_a_search_that_runs_out_of_memory_comes_to_the_same_bytes(engine, monkey
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Training, "_look_at", looked_at)
-    monkeypatch.setattr(search, "side_by_side", lambda work, items, device: side_by_side(work, items, OTHER))
+    monkeypatch.setattr(
+        "scatterheal.dip.halving.side_by_side", lambda work, items, device: side_by_side(work, items, OTHER)
+    )
     done = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))
     assert ran_out == {2, 8}
     assert done.keys() == whole.keys()

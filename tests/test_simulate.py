@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scatterheal import masks, simulate
-from scatterheal.config import read_scans, scan_files
-from scatterheal.prepare import prepare
+from scatterheal.app import simulate
+from scatterheal.mask.shapes import draw
+from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.reading import read_scans, scan_files
 from scatterheal.storage import read_tiff
 
 DEMOS = Path(__file__).parents[1] / "scans"
@@ -38,7 +39,7 @@ def test_valid_pixels_hold_poisson_counts_of_the_rate(name, scan):
     assert rate.mean() == pytest.approx(simulate.SCENES[name].mean, rel=1e-3)
     assert abs((counts - rate).sum()) < 4 * np.sqrt(rate.sum())
     # A shadow that reached beyond the mask would take counts from the pixels round it.
-    rim = masks.draw({"circle": (*simulate.SCENES[name].beamstop[:2], 40)}, np.zeros(valid.shape))[valid]
+    rim = draw({"circle": (*simulate.SCENES[name].beamstop[:2], 40)}, np.zeros(valid.shape))[valid]
     assert abs((counts - rate)[rim].sum()) < 4 * np.sqrt(rate[rim].sum())
     chi_squared = (counts - rate) ** 2 / rate
     assert chi_squared.mean() == pytest.approx(1, abs=5 * chi_squared.std() / np.sqrt(chi_squared.size))

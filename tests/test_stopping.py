@@ -8,13 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.fft import dctn, idctn
 
 from scatterheal.errors import ScanError
-from scatterheal.stopping import (
-    TIE,
-    MovingVariance,
-    Stopping,
-    best_iteration,
-    first_valley,
-)
+from scatterheal.validation.stopping import TIE, MovingVariance, Stopping, best_iteration, first_valley
 
 curves = st.lists(st.floats(0.1, 10, allow_nan=False), min_size=1, max_size=40)
 

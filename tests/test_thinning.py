@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from scatterheal.counts.thinning import thin
 from scatterheal.errors import ScanError
-from scatterheal.thinning import thin
 
 
 @given(arrays(np.float32, (5, 6), elements=st.integers(0, 2**20).map(float)), st.floats(0, 1), st.integers(0, 99))

@@ -7,23 +7,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FILES = {
+    ".".join(path.relative_to(ROOT / "scatterheal").with_suffix("").parts): path
+    for path in (ROOT / "scatterheal").rglob("*.py")
+    if path.name != "__init__.py"
+}
 RULES = {path.name: path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")}
 # Words, checks and the bits of files, which never change: no edit of these changes a result, only whether there is one.
 UNTRACKED = {
     "errors",
-    "logs",
     "storage",
-    "config",
-    "bits",
-    "memory",
-    "limits",
-    "locks",
-    "gpus",
-    "resume",
-    "side_by_side",
+    "pattern.pixels",
+    "settings.models",
+    "settings.reading",
+    "settings.runs",
+    "settings.validated",
+    "compute.checkpoint",
+    "compute.ending",
+    "compute.gpus",
+    "compute.limits",
+    "compute.locks",
+    "compute.memory",
+    "compute.side_by_side",
+    "dip.memory",
+    "pipeline.logs",
 }
 # Snapshots keep the colour map that they have: a new one must not train anything.
-UNTRACKED_BY = {"inpaint": {"pictures"}, "halving": {"pictures"}}
+UNTRACKED_BY = {rule: {"pictures.look", "pictures.style"} for rule in ("inpaint", "halving")}
 
 
 class Module:
@@ -34,10 +44,13 @@ class Module:
         self.imports, self.defines, self.runs = {}, {}, []
         # Imports inside functions too.
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module == "scatterheal":
-                self.imports |= {alias.asname or alias.name: (alias.name, None) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scatterheal."):
-                self.imports |= {alias.asname or alias.name: (node.module[12:], alias.name) for alias in node.names}
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "scatterheal":
+                inside = node.module.removeprefix("scatterheal").removeprefix(".")
+                for alias in node.names:
+                    whole = f"{inside}.{alias.name}".removeprefix(".")
+                    if inside or whole in FILES:
+                        found = (whole, None) if whole in FILES else (inside, alias.name)
+                        self.imports[alias.asname or alias.name] = found
         for node in tree.body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 self.defines.setdefault(node.name, []).append(node)
@@ -68,7 +81,7 @@ class Module:
                     yield from self.uses(part for part in children if isinstance(part, ast.AST))
 
 
-PACKAGE = {path.stem: Module(path) for path in (ROOT / "scatterheal").glob("*.py")}
+PACKAGE = {name: Module(path) for name, path in FILES.items()}
 
 
 def behind(rule):

@@ -13,7 +13,7 @@ from PIL import Image
 from test_workflow import PER_SCAN, configure, new_project, snakemake
 
 from scatterheal import storage
-from scatterheal.bits import GAP, HOT_OR_DEAD
+from scatterheal.pattern.pixels import GAP, HOT_OR_DEAD
 
 SHAPE = (72, 96)
 ROWS, COLUMNS = np.indices(SHAPE)

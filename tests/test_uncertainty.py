@@ -7,10 +7,20 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.stats import kstest, nbinom, poisson
 
-from scatterheal import uncertainty
+from scatterheal.app.simulate import radius_and_azimuth
+from scatterheal.counts.ensemble import pool
 from scatterheal.errors import ScanError
-from scatterheal.simulate import radius_and_azimuth
-from scatterheal.uncertainty import Calibration, Fold
+from scatterheal.validation.certainty import (
+    EXPECTED,
+    UNSURE,
+    Calibration,
+    Fold,
+    calibrate,
+    reach,
+    sd_image,
+    standard_deviation,
+)
+from scatterheal.validation.coverage import _pit, coverage
 
 SHAPE = (240, 260)
 NO_FLAGS = np.zeros(SHAPE, np.uint8)
@@ -53,8 +63,7 @@ def by_side(found):
 def true_share(truth, folds, calibration, sds):
     """How often the true rate is that many sd away or less."""
     away = [
-        ((fold.rate - truth) / uncertainty.standard_deviation(calibration, fold.rate, fold.spread))[fold.hidden]
-        for fold in folds
+        ((fold.rate - truth) / standard_deviation(calibration, fold.rate, fold.spread))[fold.hidden] for fold in folds
     ]
     return np.mean(np.abs(np.concatenate(away)) < sds)
 
@@ -65,11 +74,11 @@ def test_counts(clipped):
     flags = NO_FLAGS
     if clipped:
         counts, flags = clip(counts, *clipped)
-    calibration = uncertainty.calibrate(counts, flags, folds, "counts")
+    calibration = calibrate(counts, flags, folds, "counts")
     assert (calibration.lag, calibration.copies) == (1, 1.0)
     assert true_share(truth, folds, calibration, 1) == pytest.approx(0.683, abs=0.05)
     assert true_share(truth, folds, calibration, 1.96) == pytest.approx(0.95, abs=0.03)
-    found = uncertainty.coverage(counts, flags, folds, "counts")
+    found = coverage(counts, flags, folds, "counts")
     table = by_side(found)
     assert table.within_68 == pytest.approx(0.68, abs=0.05)
     assert table.within_95 == pytest.approx(0.95, abs=0.03)
@@ -82,19 +91,18 @@ def test_counts(clipped):
 
 def test_the_two_factors_are_told_apart():
     _, counts, folds = case(spread_factor=2.5, rate_factor=0.0, size=3.0)
-    by_spread = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
+    by_spread = calibrate(counts, NO_FLAGS, folds, "counts")
     truth, counts, folds = case(spread_factor=0.0, rate_factor=0.15, size=3.0)
-    by_rate = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
+    by_rate = calibrate(counts, NO_FLAGS, folds, "counts")
     assert by_spread.spread_factor == pytest.approx(2.5, rel=0.15) and by_spread.rate_factor < 0.05
     assert by_rate.rate_factor > 0.1 and by_rate.spread_factor < 1
-    sd = uncertainty.standard_deviation(by_rate, truth, folds[0].spread)
+    sd = standard_deviation(by_rate, truth, folds[0].spread)
     assert np.median(sd / truth) == pytest.approx(0.15, rel=0.15)
 
 
 def test_errors_add_up_in_blocks_as_far_as_they_reach():
     near, far = (
-        uncertainty.calibrate(counts, NO_FLAGS, folds, "counts").together
-        for _, counts, folds in (case(size=1.5), case(size=12))
+        calibrate(counts, NO_FLAGS, folds, "counts").together for _, counts, folds in (case(size=1.5), case(size=12))
     )
     assert near[15] < near[5] < far[5] and near[15] < 0.7
     assert far[15] > 0.8
@@ -103,11 +111,11 @@ def test_errors_add_up_in_blocks_as_far_as_they_reach():
 def test_pixels_that_a_figure_repeats():
     truth, counts, folds = case(size=6.0)
     counts = np.kron(counts[::2, ::2], np.ones((2, 2), np.float32))
-    calibration = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
+    calibration = calibrate(counts, NO_FLAGS, folds, "counts")
     assert calibration.lag == 2 and calibration.copies == pytest.approx(4, rel=0.1)
     # The true rate of a copied pixel is its neighbour's, hence a little more.
     assert true_share(truth, folds, calibration, 1) == pytest.approx(0.683, abs=0.07)
-    table = by_side(uncertainty.coverage(counts, NO_FLAGS, folds, "counts"))
+    table = by_side(coverage(counts, NO_FLAGS, folds, "counts"))
     assert table.within_68[:2] == pytest.approx(0.68, abs=0.06)
 
 
@@ -118,37 +126,37 @@ def test_values(scale):
     values = np.float32(scale * (truth + random.normal(size=SHAPE) * np.sqrt(0.5 + 0.2 * truth)))
     folds = [fold._replace(rate=scale * fold.rate, spread=scale * fold.spread) for fold in folds]
     flags = np.where(values > scale * 19, 2, 0).astype(np.uint8)
-    calibration = uncertainty.calibrate(values, flags, folds, "values")
+    calibration = calibrate(values, flags, folds, "values")
     assert calibration.noise == pytest.approx((0.5 * scale**2, 0.2 * scale), rel=0.25)
     assert true_share(scale * truth, folds, calibration, 1) == pytest.approx(0.683, abs=0.06)
-    table = by_side(uncertainty.coverage(values, flags, folds, "values"))
+    table = by_side(coverage(values, flags, folds, "values"))
     assert table.within_68 == pytest.approx(0.68, abs=0.05)
     assert table.within_95 == pytest.approx(0.95, abs=0.03)
     valid = ~folds[0].hidden
-    sd = uncertainty.sd_image(calibration, *folds[0][:2], 0 * values, values, flags, valid, ~valid & False)
+    sd = sd_image(calibration, *folds[0][:2], 0 * values, values, flags, valid, ~valid & False)
     assert sd[0, 0] == pytest.approx(np.sqrt(0.5 + 0.2 * truth[0, 0]) * scale, rel=0.2)
 
 
 @pytest.mark.parametrize("level", [0.15, 300.0])
 def test_weak_and_strong_counts_that_are_healed_perfectly(level):
     truth, counts, folds = case(0, 0, level=level)
-    table = by_side(uncertainty.coverage(counts, NO_FLAGS, folds, "counts"))
+    table = by_side(coverage(counts, NO_FLAGS, folds, "counts"))
     assert table.within_68[:2] == pytest.approx(0.68, abs=0.03)
     assert table.within_95 == pytest.approx(0.95, abs=0.03)
-    calibration = uncertainty.calibrate(counts, NO_FLAGS, folds, "counts")
-    sd = uncertainty.standard_deviation(calibration, folds[0].rate, folds[0].spread)
+    calibration = calibrate(counts, NO_FLAGS, folds, "counts")
+    sd = standard_deviation(calibration, folds[0].rate, folds[0].spread)
     assert (sd / np.sqrt(truth)).mean() < 0.12
 
 
 def test_one_fold_judges_itself_and_says_so():
     _, counts, folds = case()
-    assert set(uncertainty.coverage(counts, NO_FLAGS, folds[:1], "counts").table.calibrated_on) == {"itself"}
-    assert set(uncertainty.coverage(counts, NO_FLAGS, folds, "counts").table.calibrated_on) == {"other folds"}
+    assert set(coverage(counts, NO_FLAGS, folds[:1], "counts").table.calibrated_on) == {"itself"}
+    assert set(coverage(counts, NO_FLAGS, folds, "counts").table.calibrated_on) == {"other folds"}
 
 
 def test_same_seed_same_bytes():
     _, counts, folds = case()
-    one, same, other = (uncertainty.coverage(counts, NO_FLAGS, folds, "counts", seed).pit for seed in (1, 1, 2))
+    one, same, other = (coverage(counts, NO_FLAGS, folds, "counts", seed).pit for seed in (1, 1, 2))
     assert one.tobytes() == same.tobytes() != other.tobytes()
 
 
@@ -156,7 +164,7 @@ def test_same_seed_same_bytes():
 def test_a_count_lies_within_its_step(rate, sd, count, flag):
     fold = Fold(np.full((1, 400), rate, np.float32), np.zeros((1, 400), np.float32), np.ones((1, 400), bool))
     counts = np.full((1, 400), count / 2 if flag == 1 else count, np.float32)
-    placed = uncertainty._pit(
+    placed = _pit(
         counts,
         np.full((1, 400), flag, np.uint8),
         fold,
@@ -175,13 +183,13 @@ def test_too_little_is_hidden():
     few = np.zeros(SHAPE, bool)
     few[5:8, 5:9] = True
     little = [folds[0]._replace(hidden=few)]
-    calibration = uncertainty.calibrate(counts, NO_FLAGS, little, "counts")
-    assert np.square(calibration[:3]) == pytest.approx(uncertainty.EXPECTED, abs=1)
-    assert calibration.errors == pytest.approx(uncertainty.UNSURE, rel=0.2)
+    calibration = calibrate(counts, NO_FLAGS, little, "counts")
+    assert np.square(calibration[:3]) == pytest.approx(EXPECTED, abs=1)
+    assert calibration.errors == pytest.approx(UNSURE, rel=0.2)
     with pytest.raises(ScanError, match="hide more"):
-        uncertainty.calibrate(counts, NO_FLAGS, little, "values")
+        calibrate(counts, NO_FLAGS, little, "values")
     with pytest.raises(ScanError, match="at least two"):
-        uncertainty.pool(np.zeros((1, 4, 4), np.float32))
+        pool(np.zeros((1, 4, 4), np.float32))
 
 
 def test_wider_than_anything_hidden():
@@ -189,11 +197,11 @@ def test_wider_than_anything_hidden():
     valid[10:30, 10:30] = valid[40:44] = False
     hidden = np.zeros((60, 60), bool)
     hidden[48:54, 5:50] = True
-    distance, beyond = uncertainty.reach(valid, [hidden & False, hidden])
+    distance, beyond = reach(valid, [hidden & False, hidden])
     # The hidden bar is 6 pixels wide, at most 3 from its edge; the gap is narrower, the beamstop wider.
     assert distance.max() == 10 and distance[valid].max() == 0
     assert not beyond[40:44].any() and beyond[13:27, 13:27].all() and not beyond[10:13].any()
-    assert uncertainty.reach(valid, [])[1].sum() == (~valid).sum()
+    assert reach(valid, [])[1].sum() == (~valid).sum()
 
 
 def test_sd_of_valid_and_healed_pixels():
@@ -203,6 +211,6 @@ def test_sd_of_valid_and_healed_pixels():
     rate, spread, apart = np.full((3, 1, 7), [[[9]], [[1]], [[3]]], np.float32)
     apart[0, 5] = 5
     found = Calibration(3, 1 / 9, 1 / 3, (0, 0, 0), 1, 1.0, {}, None)
-    sd = uncertainty.sd_image(found, rate, spread, apart, counts, flags, ~np.isnan(counts), np.arange(7)[None] == 6)
+    sd = sd_image(found, rate, spread, apart, counts, flags, ~np.isnan(counts), np.arange(7)[None] == 6)
     assert sd.dtype == np.float32
     assert sd[0] == pytest.approx([4, 1, np.sqrt(2 / 3), np.nan, np.sqrt(11), 5, np.nan], nan_ok=True)

@@ -19,7 +19,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from scatterheal import frames, simulate, storage
+from scatterheal import storage
+from scatterheal.app import simulate
+from scatterheal.reading import frames
 
 ROOT = Path(__file__).parents[1]
 # The default's likelihood in polar coordinates, tiny; a method that is no network scores better than so small a one.
@@ -398,21 +400,22 @@ def test_a_fresh_checkout_redoes_nothing(project):
 
 
 def test_editing_the_training_code_redoes_the_trainings_but_not_its_comments(project):
-    edit(project / "scatterheal" / "fit.py", "# 6. One step of Adam.", "# 6. Adam's step.")
-    edit(project / "scatterheal" / "fit.py", "Fit a network to the known pixels of", "Fits a network to the pixels of")
-    edit(project / "scatterheal" / "fit.py", '"""Where it paints."""', '"""Its canvas."""')
+    loop = project / "scatterheal" / "dip" / "loop.py"
+    edit(loop, "# 6. One step of Adam.", "# 6. Adam's step.")
+    edit(loop, "Fit a network to the known pixels of", "Fits a network to the pixels of")
+    edit(project / "scatterheal" / "dip" / "scene.py", '"""Where it paints."""', '"""Its canvas."""')
     assert planned(project) == {}
-    edit(project / "scatterheal" / "fit.py", "optimiser.step()", "optimiser.step(None)")
+    edit(loop, "optimiser.step()", "optimiser.step(None)")
     assert planned(project) == {**dict.fromkeys(AFTER_A_RUN, 2), "inpaint": 4, "summary": 1}
 
 
 def test_editing_a_method_computes_it_again_and_trains_nothing_but_the_refit(project):
-    edit(project / "scatterheal" / "liu2017.py", "FOLDS = (2, 4, 6, 8)", "FOLDS = (2, 4, 6)")
+    edit(project / "scatterheal" / "methods" / "liu2017.py", "FOLDS = (2, 4, 6, 8)", "FOLDS = (2, 4, 6)")
     assert planned(project) == {**dict.fromkeys([*AFTER_A_RUN, "baseline"], 2), "summary": 1}
 
 
 def test_editing_the_pictures_trains_nothing(project):
-    edit(project / "scatterheal" / "pictures.py", "DOTS_PER_INCH = 120", "DOTS_PER_INCH = 60")
+    edit(project / "scatterheal" / "pictures" / "style.py", "DOTS_PER_INCH = 120", "DOTS_PER_INCH = 60")
     redrawn = ("mask_overlay", "contact_sheet", "evolution", "before_after", "certainty", "heal", "profiles")
     assert planned(project) == {**dict.fromkeys(redrawn, 2), "picture": 4, "colours": 1}
 
@@ -524,7 +527,7 @@ def test_a_failed_run_loses_no_other_of_its_job(finished, project):
 
 
 def test_a_killed_training_goes_on_to_the_same_bytes(project):
-    edit(project / "scatterheal" / "resume.py", "EVERY, SHARE = 60, 0.05", "EVERY, SHARE = 0, 1e9")
+    edit(project / "scatterheal" / "compute" / "checkpoint.py", "EVERY, SHARE = 60, 0.05", "EVERY, SHARE = 0, 1e9")
     configure(project, fit={**CONFIG["fit"], "iterations": 300, "snapshot_every": 100, "check_every": 10})
     run = project / "results" / "demo_waxs" / "runs" / NETWORKS[0]
     target, state = str((run / "metrics.json").relative_to(project)), run.with_name(f".{run.name}.state")

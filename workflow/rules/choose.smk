@@ -27,7 +27,7 @@ rule rank:
         runtime=10,
     params:
         runs=list(RUNS),
-        code=code("rank", "rank", "stopping"),
+        code=code("rank", "validation.rank", "validation.stopping"),
     script:
         "../../scripts/rank.py"
 
@@ -57,7 +57,34 @@ rule refit:
         folds=CONFIG.folds,
         refits=CONFIG.refits,
         thinning=CONFIG.thinning,
-        code=code("refit", "refit", "inpaint", *TRAINING, *METHODS, "rank", "uncertainty", "thinning"),
+        code=code(
+            "refit",
+            "compute.devices",
+            "counts.deviance",
+            "counts.ensemble",
+            "counts.thinning",
+            "dip.engines",
+            "dip.fast",
+            "dip.loop",
+            "dip.losses",
+            "dip.network",
+            "dip.padding",
+            "dip.radial_start",
+            "dip.refit",
+            "dip.scene",
+            "dip.spread",
+            "methods.baselines",
+            "methods.liu2017",
+            "methods.polar_smooth",
+            "methods.pyfai",
+            "methods.smoothest",
+            "pattern.pattern",
+            "pattern.units",
+            "pipeline.read_pattern",
+            "polar.canvas",
+            "polar.grid",
+            "validation.rank",
+        ),
     script:
         "../../scripts/refit.py"
 
@@ -102,7 +129,19 @@ rule certainty:
         runtime=20,
     params:
         runs=RUNS,
-        code=code("certainty", "uncertainty", "curves", "pictures", "exposure", "deviance", "poisson", "scale"),
+        code=code(
+            "certainty",
+            "counts.deviance",
+            "counts.dispersion",
+            "pattern.pattern",
+            "pattern.units",
+            "pictures.certainty",
+            "pictures.curves",
+            "pictures.style",
+            "pipeline.read_pattern",
+            "validation.certainty",
+            "validation.coverage",
+        ),
     script:
         "../../scripts/certainty.py"
 
@@ -144,7 +183,17 @@ rule heal:
         scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
         # A file that is replaced by an older one is a new one: see content().
         poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
-        code=code("heal", "provenance", "export", "prepare", "geometry", "masks", "scale", "exposure", "judge"),
+        code=code(
+            "heal",
+            "mask.reasons",
+            "pattern.pattern",
+            "pattern.units",
+            "pipeline.export",
+            "pipeline.prepare",
+            "pipeline.provenance",
+            "pipeline.read_pattern",
+            "reading.poni",
+        ),
     script:
         "../../scripts/heal.py"
 
@@ -194,7 +243,22 @@ rule profiles:
     params:
         scan=of_scan("poni"),
         poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
-        code=code("profiles", "profiles", "deviance", "curves", "pictures", "prepare", "geometry", "exposure", "scale"),
+        code=code(
+            "profiles",
+            "counts.deviance",
+            "pattern.pattern",
+            "pattern.units",
+            "physics.compare",
+            "physics.orientation",
+            "physics.profiles",
+            "physics.rings",
+            "pictures.curves",
+            "pictures.style",
+            "pipeline.prepare",
+            "pipeline.read_pattern",
+            "polar.coordinates",
+            "reading.poni",
+        ),
     script:
         "../../scripts/profiles.py"
 
@@ -223,6 +287,6 @@ rule summary:
         scans=USED,
         problems=REFUSED,
         heal_with=CONFIG.heal_with,
-        code=code("summary", "summary", "rank"),
+        code=code("summary", "pipeline.summary", "validation.rank"),
     script:
         "../../scripts/summary.py"

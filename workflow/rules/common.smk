@@ -15,7 +15,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from scatterheal import config as configuration
+from scatterheal.settings import reading, runs as grid
 from scatterheal.errors import ScanError, one_line
 
 CODE = Path(workflow.basedir)
@@ -33,7 +33,7 @@ def code(script, *modules):
     Passed as a parameter, so that an edit reruns what it changes, and a touched file, a new checkout or a
     better comment does not.
     """
-    files = [f"scripts/{script}.py", *(f"scatterheal/{module}.py" for module in modules)]
+    files = [f"scripts/{script}.py", *(f"scatterheal/{module.replace('.', '/')}.py" for module in modules)]
     return hashlib.sha256("".join(map(meaning, files)).encode()).hexdigest()
 
 
@@ -63,7 +63,7 @@ def linked(path):
     with open(path, "rb") as file:
         if file.read(8) != b"\x89HDF\r\n\x1a\n":
             return []
-    from scatterheal.hdf5 import linked_files
+    from scatterheal.reading.hdf5 import linked_files
 
     return linked_files(Path(path))
 
@@ -90,14 +90,14 @@ def check_scans():
     for name, scan in SCANS.items():
         try:
             if size := cropped_size(name, scan):
-                configuration.check_geometry(scan.mask, size)
+                reading.check_geometry(scan.mask, size)
             else:
                 # Its packages are slow to import, and nothing else here needs them.
-                from scatterheal.prepare import check
+                from scatterheal.pipeline.prepare import check
 
                 check(scan)
         except ScanError as error:
-            problems[name] = f"{configuration.file_of(name, FILES)}: {error}"
+            problems[name] = f"{reading.file_of(name, FILES)}: {error}"
     return problems
 
 
@@ -133,7 +133,7 @@ def choose_once_a_job():
 def write_summary():
     """Where jobs failed, and summary.csv was not made therefore: of all scans, also of those that failed."""
     from scatterheal.storage import write_csv
-    from scatterheal.summary import after_failure
+    from scatterheal.pipeline.summary import after_failure
 
     planned = workflow.dag.needrun_jobs(exclude_finished=False)
     if not (tables := [job.output[0] for job in planned if job.rule.name == "summary"]):
@@ -146,7 +146,7 @@ def write_summary():
             unfinished[scan][job.rule.name] |= ready
     file = Path(RESULTS, "summary.csv")
     try:
-        of_scans = {scan: configuration.file_of(scan, FILES) for scan in [*USED, *REFUSED]}
+        of_scans = {scan: reading.file_of(scan, FILES) for scan in [*USED, *REFUSED]}
         write_csv(file, after_failure(Path(RESULTS), of_scans, unfinished, STARTED, CONFIG.heal_with))
         # The next run makes it again.
         workflow.persistence.cleanup_metadata(tables[0])
@@ -157,21 +157,13 @@ def write_summary():
 
 # What the jobs of the rule crop ask of a scan's YAML.
 CROPPED_BY = {"kind", "crop", "data", "frame"}
-# The modules that read frames and mask files.
-READERS = ("frames", "headers", "hdf5")
-# The modules of a training, and those of the methods that are no network.
-TRAINING = (
-    *("scene", "fit", "fast", "network", "padding", "likelihood", "canvas", "rings", "polar_smooth", "polar_map"),
-    *("exposure", "deviance", "scale", "devices"),
-)
-METHODS = ("baselines", "liu2017", "polar_smooth", "polar_map")
 
 CONFIG_FILE = " + ".join(str(file) for file in workflow.configfiles)
 try:
-    CONFIG = configuration.read_config(config, CONFIG_FILE)
-    RUNS = configuration.runs_of(CONFIG, CONFIG_FILE)
-    FILES = configuration.scan_files(CONFIG.scans, CONFIG_FILE)
-    SCANS, REFUSED = configuration.read_scans(FILES)
+    CONFIG = reading.read_config(config, CONFIG_FILE)
+    RUNS = grid.runs_of(CONFIG, CONFIG_FILE)
+    FILES = reading.scan_files(CONFIG.scans, CONFIG_FILE)
+    SCANS, REFUSED = reading.read_scans(FILES)
     RESULTS = CONFIG.results
     # Jobs on other machines parse this file again: the check belongs to the first time alone.
     if workflow.is_main_process:
@@ -209,7 +201,7 @@ for said in ("overwrite_resources", "overwrite_threads"):
     of = getattr(workflow.resource_settings, said)
     if "inpaint" in of:
         setattr(workflow.resource_settings, said, dict.fromkeys([*BATCHES, "halving"], of["inpaint"]) | {**of})
-# What a script reads of a scan before it heals or judges it: scatterheal.exposure.read, and the hidden pixels.
+# What a script reads of a scan before it heals or judges it: scatterheal.pipeline.read_pattern, and the hidden pixels.
 EXPOSURE = {name: f"{RESULTS}/{{scan}}/{name}.tif" for name in ("image", "intensity", "flags", "reasons", "hidden")}
 EXPOSURE |= {"meaning": f"{RESULTS}/{{scan}}/intensity.json", "parts": f"{RESULTS}/{{scan}}/found.json"}
 

@@ -29,7 +29,7 @@ rule picture:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("picture", "pictures", "colours", "scale"),
+        code=code("picture", "pattern.units", "pictures.look", "reading.colour_maps"),
     script:
         "../../scripts/picture.py"
 
@@ -61,7 +61,18 @@ rule colours:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code("colours", "pictures", "prepare", "figures", "intensity", "colours", "scale"),
+        code=code(
+            "colours",
+            "pattern.units",
+            "pictures.colour_check",
+            "pictures.look",
+            "pictures.mask_overlay",
+            "pictures.style",
+            "pipeline.prepare",
+            "reading.colour_maps",
+            "reading.intensity",
+            "reading.plot_area",
+        ),
     script:
         "../../scripts/colours.py"
 
@@ -91,7 +102,7 @@ rule mask_overlay:
         mem_mb=4000,
         runtime=10,
     params:
-        code=code("mask_overlay", "pictures", "exposure"),
+        code=code("mask_overlay", "pattern.pattern", "pictures.mask_overlay", "pictures.style"),
     script:
         "../../scripts/mask_overlay.py"
 
@@ -123,7 +134,14 @@ rule contact_sheet:
     params:
         runs=RUNS,
         axes=AXES,
-        code=code("contact_sheet", "pictures", "colours", "scale"),
+        code=code(
+            "contact_sheet",
+            "pattern.units",
+            "pictures.contact_sheet",
+            "pictures.look",
+            "pictures.style",
+            "reading.colour_maps",
+        ),
     script:
         "../../scripts/contact_sheet.py"
 
@@ -154,7 +172,7 @@ rule evolution:
         runtime=10,
     params:
         runs=NETWORKS,
-        code=code("evolution", "pictures", "rank"),
+        code=code("evolution", "pictures.contact_sheet", "pictures.panels", "pictures.style", "validation.rank"),
     script:
         "../../scripts/evolution.py"
 
@@ -188,6 +206,13 @@ rule before_after:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("before_after", "pictures", "colours", "scale"),
+        code=code(
+            "before_after",
+            "pattern.units",
+            "pictures.look",
+            "pictures.panels",
+            "pictures.style",
+            "reading.colour_maps",
+        ),
     script:
         "../../scripts/before_after.py"

@@ -46,7 +46,17 @@ rule crop:
     params:
         scan=of_scan("kind", "crop", "data", "frame"),
         content=lambda wildcards: whole_content(SCANS[wildcards.scan].image),
-        code=code("crop", "crop", "prepare", "figures", "bitmaps", "detectors", *READERS),
+        code=code(
+            "crop",
+            "pipeline.prepare",
+            "reading.bitmaps",
+            "reading.crop",
+            "reading.detectors",
+            "reading.frames",
+            "reading.hdf5",
+            "reading.headers",
+            "reading.plot_area",
+        ),
     script:
         "../../scripts/crop.py"
 
@@ -72,15 +82,17 @@ rule truth:
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
         code=code(
             "truth",
-            "crop",
-            "prepare",
-            "figures",
-            "bitmaps",
-            "detectors",
-            "intensity",
-            "colours",
-            "scale",
-            *READERS,
+            "pattern.units",
+            "pipeline.prepare",
+            "reading.bitmaps",
+            "reading.colour_maps",
+            "reading.crop",
+            "reading.detectors",
+            "reading.frames",
+            "reading.hdf5",
+            "reading.headers",
+            "reading.intensity",
+            "reading.plot_area",
         ),
     script:
         "../../scripts/truth.py"
@@ -106,7 +118,14 @@ rule intensity:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code("intensity", "prepare", "figures", "intensity", "colours", "scale"),
+        code=code(
+            "intensity",
+            "pattern.units",
+            "pipeline.prepare",
+            "reading.colour_maps",
+            "reading.intensity",
+            "reading.plot_area",
+        ),
     script:
         "../../scripts/intensity.py"
 
@@ -138,20 +157,25 @@ rule mask:
         content=lambda wildcards: [content(SCANS[wildcards.scan].mask.file), content(SCANS[wildcards.scan].poni)],
         code=code(
             "mask",
-            "prepare",
-            "masks",
-            "automatic",
-            "shadows",
-            "beamstop",
-            "holder",
-            "polar",
-            "poisson",
-            "scale",
-            "detectors",
-            "geometry",
-            "figures",
-            "bitmaps",
-            *READERS,
+            "counts.dispersion",
+            "mask.bad_pixels",
+            "mask.beamstop",
+            "mask.holder",
+            "mask.parts",
+            "mask.reasons",
+            "mask.shadows",
+            "mask.shapes",
+            "mask.stripes",
+            "pattern.units",
+            "pipeline.prepare",
+            "polar.centre",
+            "reading.bitmaps",
+            "reading.detectors",
+            "reading.frames",
+            "reading.hdf5",
+            "reading.headers",
+            "reading.plot_area",
+            "reading.poni",
         ),
     script:
         "../../scripts/mask.py"
@@ -177,6 +201,6 @@ rule holdout:
         runtime=10,
     params:
         folds=CONFIG.folds,
-        code=code("holdout", "holdout", "exposure", "scale"),
+        code=code("holdout", "pattern.pattern", "pattern.units", "validation.holdout"),
     script:
         "../../scripts/holdout.py"

@@ -1,0 +1,203 @@
+"""Start a scan: look at its file, and write a YAML with everything that was found, and a picture to check it by."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.path import Path as Outline
+from matplotlib.transforms import Bbox
+
+from scatterheal.errors import ScanError
+from scatterheal.mask.reasons import FOUND, check_share
+from scatterheal.pattern import pixels
+from scatterheal.pictures.look import look_of, render
+from scatterheal.pictures.mask_overlay import mask_overlay
+from scatterheal.pipeline.prepare import Prepared, prepare
+from scatterheal.reading.bitmaps import EPS
+from scatterheal.reading.frames import count_frames
+from scatterheal.settings.models import Scan
+from scatterheal.settings.reading import PRESETS
+from scatterheal.storage import replacing
+
+PICTURES = (*EPS, ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+SCHEMA = PRESETS.parent / "schemas" / "scan.schema.json"
+
+
+class Added(NamedTuple):
+    """What was written for one file."""
+
+    name: str
+    """The scan's name."""
+    yaml: Path
+    overlay: Path
+    summary: list[str]
+    """What was found, a line each."""
+
+
+def add(path: Path, folder: Path) -> Added:
+    """Write ``<scan>.yaml`` and ``<scan>_mask.png`` for a file.
+
+    Parameters
+    ----------
+    path : Path
+        A detector frame or a figure.
+    folder : Path
+        Where the scans' YAML files are; the file itself may lie elsewhere and stays there.
+
+    Returns
+    -------
+    Added
+
+    Raises
+    ------
+    ScanError
+        The file cannot be read, or the scan's YAML is there already. Nothing is written then.
+    """
+    if path.is_dir():
+        raise ScanError(f"{path} is a folder; give the files in it")
+    if not path.is_file():
+        raise ScanError(f"there is no file {path}; correct the name")
+    if path.stat().st_size == 0:
+        raise ScanError(f"{path} is empty (0 bytes); copy it here again")
+    # Beside the YAML a name is enough; a file elsewhere keeps its whole path.
+    near = path.resolve().is_relative_to(folder.resolve().parent)
+    image = Path(os.path.relpath(path.resolve(), folder.resolve())) if near else path.resolve()
+    name = _free_name(path, image, folder)
+    target, overlay = folder / f"{name}.yaml", folder / f"{name}_mask.png"
+    kind = "figure" if is_picture(path) else "frame"
+    frames = count_frames(path) if kind == "frame" else 1
+    scan = Scan(image=path, kind=kind, **({"frame": 0} if frames > 1 else {}))
+    prepared = prepare(scan)
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = [f"{key}: {line}" for key, line in _found(prepared).items()]
+    with replacing(target) as part:
+        part.write_text(_yaml(image, kind, frames, prepared, overlay, folder), encoding="utf-8")
+    look = look_of(prepared.intensity.values, prepared.intensity.meaning)
+    picture = render(prepared.cropped.image, look)
+    mask_overlay(overlay, picture, prepared.reasons.reasons, None, prepared.reasons.centre, name)
+    return Added(name, target, overlay, summary)
+
+
+def _free_name(path: Path, image: Path, folder: Path) -> str:
+    """A scan's name for a file: its own, with its ending where another file's scan has that name."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).strip("_.-") or "scan"
+    for name in (stem, f"{stem}_{path.suffix[1:].lower()}"):
+        target = folder / f"{name}.yaml"
+        if not target.exists():
+            return name
+        if f"image: {image.as_posix()}\n" in target.read_text(encoding="utf-8"):
+            break
+    raise ScanError(f"{target} is there already; edit it by hand, or remove it to start anew")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file holds colours rather than counts: by its ending, and of a TIFF by its channels.
+
+    Examples
+    --------
+    >>> is_picture(Path("figure.EPS")), is_picture(Path("frame.cbf"))
+    (True, False)
+    """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(path) as file:
+                return file.pages[0].photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+        except tifffile.TiffFileError:
+            # Not a TIFF at all: what reads frames says what is wrong with it.
+            return False
+    return path.suffix.lower() in PICTURES
+
+
+def _found(prepared: Prepared) -> dict[str, str]:
+    """One line for each thing that was found, or was not, by the key of the YAML that overrides it."""
+    found, reasons = prepared.reasons.found, prepared.reasons.reasons
+    centre, detector = found["centre"], found.get("detector")
+    lines = {}
+    if prepared.cropped.image.ndim == 2:
+        lines["detector"] = f"found {detector['name']}: {detector['sure']}" if detector else "none of pyFAI's is known"
+    else:
+        meaning = prepared.intensity.meaning
+        lines["colour"] = meaning["how"]
+        if "table" in meaning:
+            lines["colour"] += f"; {meaning['off_share']:.1%} of the pixels are off it"
+    if centre.get("x") is None:
+        lines["centre"] = centre["problem"]
+    else:
+        sure = f", sd {centre['sd']:.1f} pixels" if "sd" in centre else ""
+        lines["centre"] = f"found [{centre['x']:.1f}, {centre['y']:.1f}] by {centre['how']}{sure}"
+        if centre["how"] == "brightest spot":
+            lines["centre"] += ": only about there, so check it"
+    for part in FOUND:
+        records = [record for record in found["parts"] if record["part"] == part]
+        shapes = [_shape(record, reasons.shape) for record in records]
+        lines[part] = "; ".join(shapes) if shapes else "none found"
+    stripe = reasons & pixels.STRIPE > 0
+    rows, columns = stripe.all(axis=1).sum(), stripe.all(axis=0).sum()
+    lines["stripes"] = f"found {rows} rows and {columns} columns"
+    shares = [
+        f"{label.replace('_', ' ')} {np.mean(reasons & bit > 0):.2%}"
+        for label, bit in pixels.REASONS.items()
+        if (reasons & bit).any()
+    ]
+    lines["missing"] = f"{np.mean(reasons > 0):.1%} of the image: {', '.join(shares) or 'nothing'}"
+    try:
+        check_share(reasons, allow_large_mask=False)
+    except ScanError as error:
+        # The YAML and the picture are what it takes to mend that.
+        lines["missing"] += f"; to be mended before it can be healed: {error}"
+    return lines
+
+
+def _shape(record: dict[str, Any], shape: tuple[int, int]) -> str:
+    """A found part as one would write it in the YAML, and how much comes through."""
+    if "radius" in record:
+        drawn = f"circle: [{', '.join(map(str, [*record['centre'], record['radius']]))}]"
+    elif "polygon" in record:
+        height, width = shape
+        inside = Outline(record["polygon"]).clip_to_bbox(Bbox([[-0.5, -0.5], [width - 0.5, height - 0.5]]))
+        drawn = f"polygon: {inside.vertices[: len(inside.vertices) - 1].round(1).tolist()}"
+    else:
+        drawn = f"rectangle: {record['box']}"
+    return f"found {{{drawn}}}, transmission {record['transmission']:.2f}"
+
+
+def _yaml(image: Path, kind: str, frames: int, prepared: Prepared, overlay: Path, folder: Path) -> str:
+    """The text of a starter YAML: every key is what the pipeline does by itself, with what it found beside it."""
+    found = _found(prepared)
+    schema = os.path.relpath(SCHEMA, folder.resolve())
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        f"# Written by scatterheal add. Compare with {overlay.name}; what is wrong there, give here instead of auto.",
+        f"image: {image.as_posix()}",
+        f"kind: {kind}",
+    ]
+    if frames > 1:
+        lines.append(f"frame: 0   # of {frames}; or sum, or several as scans of their own: [0, 5] or 0-{frames - 1}")
+    if kind == "frame":
+        lines.append(f"detector: auto   # {found['detector']}")
+    else:
+        lines += [f"# {found['colour']}", _colour(prepared)]
+    lines += [
+        f"centre: auto   # {found['centre']}",
+        "mask:",
+        *(f"  {part}: auto   # {found[part]}" for part in FOUND),
+        f"  stripes: {{horizontal: auto, vertical: auto}}   # {found['stripes']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _colour(prepared: Prepared) -> str:
+    """The line on a figure's colours: what its file says, or what to fill in."""
+    meaning, labels = prepared.intensity.meaning, prepared.cropped.bar
+    if "table" not in meaning:
+        return "colour: {map: luminance}   # or a named map with its range and scale"
+    if labels.limits is None:
+        return "colour: {}   # give what the colour bar says, for example {range: [0, 3], scale: log10}"
+    limits = ", ".join(f"{value:g}" for value in labels.limits)
+    return f"colour: {{range: [{limits}], scale: {meaning['scale']}}}   # as the file's own labels say"

@@ -1,0 +1,108 @@
+"""The command line, ``scatterheal``: what is not a run of the pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scatterheal import __version__
+from scatterheal.app.doctor import examine
+from scatterheal.errors import ScanError
+
+# Seconds after which `doctor` ends itself and shows where it hung; it takes about ten.
+LIMIT = 120
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without it those of the process.
+
+    Returns
+    -------
+    code : int
+        0 where all went well, 1 where something did not.
+    """
+    parser = argparse.ArgumentParser(prog="scatterheal", description="Heal X-ray scattering images.")
+    parser.add_argument("--version", action="version", version=f"scatterheal {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("doctor", help="check that everything works here; add its output to a question")
+    command.set_defaults(run=lambda _: doctor())
+
+    command = commands.add_parser("add", help="write a starter YAML and a mask picture for each of your files")
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a detector frame or a figure")
+    command.add_argument("--scans", type=Path, default=Path("scans"), help="the folder of YAML files (default: scans)")
+    command.set_defaults(run=lambda chosen: add(chosen.paths, chosen.scans))
+
+    chosen = parser.parse_args(arguments)
+    return chosen.run(chosen)
+
+
+def add(paths: Sequence[Path], scans: Path) -> int:
+    """Write a YAML and a picture for each file; one that cannot be used is one line, and stops no other.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Detector frames and figures.
+    scans : Path
+        The folder of the scans' YAML files.
+
+    Returns
+    -------
+    code : int
+        0 where every file was added, 1 otherwise.
+    """
+    # Slow to import, and `doctor` has to work where some of it is broken.
+    from scatterheal.app.add import add as add_scan
+
+    problems = 0
+    added = []
+    for path in paths:
+        try:
+            done = add_scan(path, scans)
+        except ScanError as error:
+            print(error, file=sys.stderr)
+            problems += 1
+            continue
+        added.append(done.name)
+        print(f"{done.yaml}: written; look at {done.overlay}")
+        for line in done.summary:
+            print(f"  {line}")
+    if added:
+        snakemake = os.path.relpath(Path(sys.executable).with_name("snakemake"))
+        folder = "" if scans == Path("scans") else f" --config scans={scans}"
+        print(f"next, from the folder of the Snakefile: {snakemake} --cores all{folder}")
+    return 1 if problems else 0
+
+
+def doctor() -> int:
+    """Print what `scatterheal.app.doctor.examine` finds, and one line for each problem.
+
+    Returns
+    -------
+    code : int
+        0 where everything works, 1 otherwise.
+    """
+    # A broken driver can hang where no exception reaches.
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
+    problems = []
+    try:
+        for finding in examine():
+            print(f"{finding.name + ':':<16}{finding.value}", flush=True)
+            if finding.problem:
+                problems.append(f"{finding.name}: {finding.problem}")
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    print("\nWhat does not work, and what to do:" if problems else "\nEverything that scatterheal needs works.")
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0

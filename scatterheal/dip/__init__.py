@@ -1,0 +1,1 @@
+"""The Deep Image Prior: a network fitted to one pattern."""

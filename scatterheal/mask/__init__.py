@@ -1,0 +1,1 @@
+"""What is missing in a pattern, and why."""

@@ -1,0 +1,1 @@
+"""What a scientist reads off a pattern: profiles, rings, orientation."""

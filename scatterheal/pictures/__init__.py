@@ -1,0 +1,1 @@
+"""What is drawn for people; matplotlib lives here."""

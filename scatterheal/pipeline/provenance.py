@@ -1,0 +1,108 @@
+"""Where a healed image comes from: enough to repeat it, and to know what in it is an estimate."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scatterheal import __version__
+from scatterheal.pattern.pixels import REASONS
+
+# The packages that decide what is read, masked and painted.
+PACKAGES = (
+    *("torch", "numpy", "scipy", "scikit-image", "pillow", "fabio", "h5py", "hdf5plugin", "tifffile", "pyFAI"),
+    *("matplotlib", "opencv-python-headless", "snakemake"),
+)
+
+
+def record(
+    source: Path,
+    linked: Sequence[Path],
+    scan: Mapping[str, Any],
+    reasons: NDArray[np.uint8],
+    found: Mapping[str, Any],
+    meaning: Mapping[str, Any],
+    geometry: Mapping[str, Any],
+    run: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    coverage: Sequence[Mapping[str, Any]],
+    beyond: NDArray[np.bool_],
+    flags: NDArray[np.uint8],
+) -> dict[str, Any]:
+    """Collect the provenance of one healed scan.
+
+    Parameters
+    ----------
+    source : Path
+        The scan's image; its SHA-256 goes into the record.
+    linked : sequence of Path
+        The files in which an HDF5 image really keeps its frames; theirs too.
+    scan : mapping
+        The scan's validated YAML.
+    reasons : uint8 array (height, width)
+        Why each pixel is missing.
+    found : mapping
+        What was found by itself: beam centre, beamstop, holder, detector; where, and how sure.
+    meaning : mapping
+        What the numbers of the image are, from `scatterheal.reading.intensity`; its colour table is left out.
+    geometry : mapping
+        What is known of the measurement, from `scatterheal.pipeline.prepare.geometry_of`.
+    run : mapping
+        Hyperparameters of the run that healed it.
+    metrics : mapping
+        Its scores on the hidden pixels.
+    coverage : sequence of mappings
+        How many hidden counts lay within their intervals, from `scatterheal.validation.coverage.coverage`.
+    beyond : bool array (height, width)
+        Where nothing tells how well a pixel is healed.
+    flags : uint8 array (height, width)
+        Which values are censored.
+
+    Returns
+    -------
+    record : dict
+        Plain values, ready for JSON.
+    """
+    return {
+        "note": "Pixels with reasons > 0 are estimates, not measurements.",
+        "source": {
+            "file": source.name,
+            "sha256": _sha256(source),
+            "linked": {file.name: _sha256(file) for file in linked},
+        },
+        "scan": dict(scan),
+        "intensity": {key: value for key, value in meaning.items() if key != "table"},
+        "geometry": dict(geometry),
+        "found": dict(found),
+        "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),
+        "missing_share": {
+            "all": float((reasons > 0).mean()),
+            **{name: float((reasons & bit > 0).mean()) for name, bit in REASONS.items()},
+        },
+        "hyperparameters": dict(run),
+        "metrics": dict(metrics),
+        "coverage": [dict(row) for row in coverage],
+        "not_validated_share": float(beyond.mean()),
+        "pixels": {
+            "healed": int((reasons > 0).sum()),
+            "not_validated": int(beyond.sum()),
+            "censored": int((flags[reasons == 0] > 0).sum()),
+        },
+        "versions": {
+            "scatterheal": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+    }
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

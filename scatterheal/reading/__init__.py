@@ -1,0 +1,1 @@
+"""From a file to numbers: detector frames, figures, headers, colours."""

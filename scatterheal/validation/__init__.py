@@ -1,0 +1,1 @@
+"""The truth: what is hidden, and how well it is healed."""
