@@ -8,9 +8,11 @@ from scatterheal.compute import devices, gpus
 from scatterheal.compute.checkpoint import fingerprint, side_file
 from scatterheal.compute.ending import end_in_time
 from scatterheal.dip import halving
+from scatterheal.dip.scene import settled
 from scatterheal.pictures.look import look_of
 from scatterheal.pipeline import logs, outcome
 from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.settings.runs import fit_of, hyperparameters_of
 
 end_in_time()
 runs = snakemake.params.runs
@@ -32,11 +34,13 @@ of = fingerprint([runs, snakemake.params.code], [Path(file) for file in snakemak
 sides = {run: side_file(folder, of, device) for run, folder in folders.items()}
 for side in sides.values():
     side.hold()
-for run, done in halving.halving(halving.trainings(scan, hidden, runs, device, truth, sides), device):
+chosen = {run: settled(fit_of(asked), scan, device) for run, asked in runs.items()}
+for run, done in halving.halving(halving.trainings(scan, hidden, chosen, device, truth, sides), device):
     how = "let go" if done.metrics["pruned"] else "ended"
     trained, score = done.metrics["trained"], done.metrics["score"]
     log.info("%s %s after %d iterations: score %.6f, at iteration %d", run, how, trained, score, done.iterations)
-    outcome.write(folders[run], done, runs[run], scan, look)
+    said = {**runs[run], "taken": hyperparameters_of(chosen[run])}
+    outcome.write(folders[run], done, said, scan, look)
 # All of them, at last: a start that is interrupted before makes those again that it had let go.
 for side in sides.values():
     side.remove()

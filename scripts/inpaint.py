@@ -10,10 +10,11 @@ from scatterheal.compute.ending import end_in_time
 from scatterheal.compute.memory import ran_out
 from scatterheal.compute.side_by_side import side_by_side
 from scatterheal.dip.inpaint import inpaint
-from scatterheal.dip.scene import views_of
+from scatterheal.dip.scene import settled, views_of
 from scatterheal.pictures.look import look_of
 from scatterheal.pipeline import logs, outcome
 from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.settings.runs import fit_of, hyperparameters_of
 
 end_in_time()
 runs = snakemake.params.runs
@@ -26,7 +27,8 @@ hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
 meaning = storage.read_json(Path(snakemake.input.meaning))
 look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
-views, sides = views_of(scan, runs), {}
+chosen = {run: settled(fit_of(asked), scan, device) for run, asked in runs.items()}
+views, sides = views_of(scan, chosen), {}
 
 
 def train(run: str, folder: Path, file: str) -> bool:
@@ -40,9 +42,10 @@ def train(run: str, folder: Path, file: str) -> bool:
         if outcome.is_kept(folder, of):
             log.info("trained by an earlier job, which did not get to its end")
         else:
-            done = inpaint(scan, hidden, runs[run], device, truth, views[run], side)
+            done = inpaint(scan, hidden, chosen[run], device, truth, views[run], side)
             log.info("score of the hidden pixels: %.6f", done.metrics["score"])
-            outcome.keep(folder, of, done, runs[run], scan, look)
+            said = {**runs[run], "taken": hyperparameters_of(chosen[run])}
+            outcome.keep(folder, of, done, said, scan, look)
     except Exception as error:
         if ran_out(error):
             raise

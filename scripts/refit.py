@@ -10,9 +10,11 @@ from scatterheal.compute import devices, gpus
 from scatterheal.compute.checkpoint import fingerprint, side_file
 from scatterheal.compute.ending import end_in_time
 from scatterheal.dip.refit import check_by_thinning, refit
+from scatterheal.dip.scene import settled
 from scatterheal.methods.baselines import heal
 from scatterheal.pipeline import logs
 from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.settings.runs import fit_of
 from scatterheal.validation.rank import chosen
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -43,9 +45,10 @@ if hyperparameters["method"] == "dip":
     sides = {seed: side_file(folder / f"refit-{seed}", of, device) for seed in seeds}
     for side in sides.values():
         side.hold()
-    model, *spreads = refit(scan, hyperparameters, iterations, seeds, device, sides)
+    chosen_fit = settled(fit_of(hyperparameters), scan, device)
+    model, *spreads = refit(scan, chosen_fit, iterations, seeds, device, sides)
     if snakemake.params.thinning:
-        thinned = check_by_thinning(scan, hyperparameters, iterations, device)
+        thinned = check_by_thinning(scan, chosen_fit, iterations, device)
         log.info("halves of the counts, deviance over floor: %s", thinned or "the scan has no whole counts")
 else:
     model = heal(hyperparameters["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)

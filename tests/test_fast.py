@@ -80,7 +80,7 @@ def scene_on(canvas, shape, start=True):
 @pytest.mark.usefixtures("doubles")
 def test_a_training_takes_the_same_course(chosen, canvas):
     scene = scene_on(canvas, (60, 70), start=chosen["loss"] != "mse")
-    asked = Fit(**{"channels": 8, "iterations": 12, **chosen}).model_dump()
+    asked = Fit(**{"channels": 8, "iterations": 12, **chosen})
     plain, quick = (list(engine.fit(scene, asked, CPU, every=5)) for engine in (loop, fast))
     assert [painting.iteration for painting in plain] == [painting.iteration for painting in quick] == [0, 5, 10, 12]
     for one, other in zip(plain, quick, strict=True):

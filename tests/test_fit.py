@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def hyperparameters(**changed):
-    return Fit(**{"iterations": 20, **changed}).model_dump(exclude={"device"})
+    return Fit(**{"iterations": 20, **changed})
 
 
 def scene_of(image, valid):
@@ -33,7 +33,7 @@ def scene_of(image, valid):
 
 
 def fit(scene, chosen, device, every, state=None, wanted=None):
-    return ENGINES[chosen["engine"]](scene, chosen, device, every, state, wanted)
+    return ENGINES[chosen.engine](scene, chosen, device, every, state, wanted)
 
 
 def fitted(scene, every=10, **changed):

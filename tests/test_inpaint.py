@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from scatterheal.dip.fold import Fold
+from scatterheal.dip.fold import Fold, folds_of
 from scatterheal.dip.inpaint import Training, inpaint
 from scatterheal.dip.memory import needed
 from scatterheal.dip.refit import refit
+from scatterheal.dip.scene import settled, view_of
 from scatterheal.errors import ScanError
 from scatterheal.pattern.pattern import Pattern, overlay
 from scatterheal.pattern.pixels import GAP
@@ -28,7 +29,7 @@ SCAN = Pattern(COUNTS, np.zeros(SHAPE, np.uint8), MISSING, CENTRE, scale_of(COUN
 def hyperparameters(**changed):
     tiny = {"channels": 4, "iterations": 4, "check_every": 2, "snapshot_every": 2, "radius_step": 2, "angles": 32}
     polar = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise", "average": 0.9}
-    return Fit(**{**tiny, **polar, "lr": 0.02, **changed}).model_dump(exclude={"device"})
+    return Fit(**{**tiny, **polar, "lr": 0.02, **changed})
 
 
 KINDS = [
@@ -67,7 +68,7 @@ def test_hidden_and_missing_pixels_have_no_influence_on_any_training(chosen):
 @pytest.mark.parametrize("chosen", KINDS)
 def test_a_refit_is_the_training_for_the_chosen_iterations_with_nothing_hidden(chosen):
     chosen = hyperparameters(iterations=6, **chosen)
-    done = inpaint(SCAN, HIDDEN, {**chosen, "iterations": 4, "seed": 3}, CPU)
+    done = inpaint(SCAN, HIDDEN, chosen.model_copy(update={"iterations": 4, "seed": 3}), CPU)
     for k in range(2):
         seen = SCAN._replace(missing=MISSING | (HIDDEN[k] > 0))
         again = refit(seen, chosen, done.iterations, [3 + k], CPU)
@@ -99,7 +100,7 @@ def test_without_a_rule_all_iterations_are_made():
 def test_the_hidden_pixels_end_a_training_that_only_learns_noise():
     """Every pixel has the same rate, which is where it starts: nothing is to be learned."""
     chosen = hyperparameters(start="level", channels=16, lr=0.05, average=0, reg_noise_std=0)
-    chosen |= {"iterations": 200, "stop": "hidden", "patience": 6}
+    chosen = chosen.model_copy(update={"iterations": 200, "stop": "hidden", "patience": 6})
     stopped, ended = [], []
     for seed in range(5):
         scan = SCAN._replace(image=np.random.default_rng(seed).poisson(9, SHAPE).astype(np.float32))
@@ -136,14 +137,8 @@ def test_the_variance_ends_a_training_without_any_score(monkeypatch):
 def test_a_scan_without_a_centre_or_counts_takes_what_it_can():
     colours = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
     scan = Pattern(colours, SCAN.flags, MISSING, None, scale_of(colours, "colours"))
-    done = inpaint(scan, HIDDEN, hyperparameters(), CPU, truth=colours)
+    done = inpaint(scan, HIDDEN, settled(hyperparameters(), scan, CPU), CPU, truth=colours)
     assert done.models.shape == (2, *SHAPE, 3) and done.spreads.shape == HIDDEN.shape
-    assert {key: done.taken[key] for key in ("domain", "loss", "start", "input")} == {
-        "domain": "cartesian",
-        "loss": "mse",
-        "start": "level",
-        "input": "noise",
-    }
     assert done.models.min() >= 0 and done.models.max() <= 255
     assert done.metrics["truth_mse"] > 0
     assert done.snapshots[0][1].shape == (*SHAPE, 3)
@@ -193,7 +188,7 @@ def test_the_paintings_that_all_folds_keep_are_a_part_of_what_is_told(caplog, mo
     long = hyperparameters(iterations=10**6, check_every=1)
     # 16 x 32 cells of four bytes, and two folds.
     for chosen in (hyperparameters(iterations=1, check_every=1), long):
-        Training(SCAN, HIDDEN, chosen, CPU)
+        Training(SCAN, folds_of(SCAN, HIDDEN, chosen, view_of(SCAN, chosen)), chosen, CPU)
     few, many = (float(message.split()[4]) for message in caplog.messages)
     assert many - few == pytest.approx(2 * 10**6 * 16 * 32 * 4 / 1e9, abs=0.1)
 

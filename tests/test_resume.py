@@ -118,7 +118,7 @@ def test_a_refit(interrupted, tmp_path):
 
 def test_a_search(interrupted, tmp_path):
     asked = {
-        f"lr-{lr}": {"method": "dip", **hyperparameters(iterations=16, lr=lr, stop="hidden", patience=8)}
+        f"lr-{lr}": hyperparameters(iterations=16, lr=lr, stop="hidden", patience=8)
         for lr in (0.3, 0.1, 0.02, 0.01, 0.002)
     }
     whole = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from scatterheal.dip.scene import painted, prepare, taken
+from scatterheal.dip.scene import painted, prepare, settled
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.pattern.units import scale_of
@@ -23,7 +24,7 @@ def scan_of(image, unit="counts", flags=None, centre=CENTRE, limits=None):
 
 
 def hyperparameters(**changed):
-    return Fit(**{"radius_step": 1, "angles": 64, **changed}).model_dump(exclude={"device"})
+    return Fit(**{"radius_step": 1, "angles": 64, **changed})
 
 
 @pytest.mark.parametrize(
@@ -42,14 +43,16 @@ def hyperparameters(**changed):
     ],
 )
 def test_a_scan_takes_what_it_can(asked, unit, centred, changed):
-    others = {"lr": 0.1, "engine": "fast", "precision": "bfloat16"}
-    assert taken({**asked, **others}, unit, centred) == {**asked, **changed, **others}
+    image = np.zeros((*SHAPE, 3), np.uint8) if unit == "colours" else COUNTS
+    scan = scan_of(image, unit, centre=CENTRE if centred else None, limits=(0, 1))
+    assert settled(Fit(lr=0.1, **asked), scan, torch.device("cpu")) == Fit(lr=0.1, **{**asked, **changed})
 
 
 @pytest.mark.parametrize(("engine", "precision"), [("fast", "float32"), ("reference", "bfloat16")])
-def test_the_fast_engine_takes_32_bits_where_the_processor_has_no_16(engine, precision):
-    chosen = taken({**POLAR, "engine": engine, "precision": "bfloat16"}, "counts", True, has_16_bits=False)
-    assert chosen["precision"] == precision
+def test_the_fast_engine_takes_32_bits_where_the_processor_has_no_16(engine, precision, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    asked = Fit(**POLAR, engine=engine, precision="bfloat16")
+    assert settled(asked, scan_of(COUNTS), torch.device("cpu")).precision == precision
 
 
 @pytest.mark.parametrize("domain", ["polar", "cartesian"])

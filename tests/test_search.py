@@ -32,7 +32,7 @@ GRID = {
 
 def grid(**common):
     common = {"iterations": 16, "check_every": 2, **common}
-    return {run: {"method": "dip", **hyperparameters(**common, **chosen)} for run, chosen in GRID.items()}
+    return {run: hyperparameters(**common, **chosen) for run, chosen in GRID.items()}
 
 
 @given(st.integers(1, 200), st.integers(1, 400), st.integers(1, 30))
@@ -80,7 +80,7 @@ def test_a_run_gives_the_same_bytes_alone_with_others_and_in_another_order(order
 
 
 def test_a_training_goes_on_from_where_it_is():
-    training = Training(SCAN, HIDDEN, hyperparameters(iterations=8), CPU)
+    (training,) = trainings(SCAN, HIDDEN, {"run": hyperparameters(iterations=8)}, CPU).values()
     training.advance(3)
     assert training.trained == 4
     half, standing = training.result(), training.standing()
@@ -102,9 +102,12 @@ def test_the_best_go_on_to_what_they_would_be_alone_and_the_others_stay_as_they_
     told = {run: (outcome.metrics["pruned"], outcome.metrics["trained"]) for run, outcome in done.items()}
     assert sorted(told.values()) == [(False, 16), (True, 2), (True, 2), (True, 2), (True, 8)]
     for run, outcome in done.items():
-        alone = inpaint(SCAN, HIDDEN, {**asked[run], "iterations": outcome.metrics["trained"]}, CPU)
-        same(outcome, alone._replace(taken=outcome.taken))
-    at_first = {run: inpaint(SCAN, HIDDEN, {**chosen, "iterations": 2}, CPU).metrics for run, chosen in asked.items()}
+        alone = inpaint(SCAN, HIDDEN, asked[run].model_copy(update={"iterations": outcome.metrics["trained"]}), CPU)
+        same(outcome, alone)
+    at_first = {
+        run: inpaint(SCAN, HIDDEN, chosen.model_copy(update={"iterations": 2}), CPU).metrics
+        for run, chosen in asked.items()
+    }
     best = sorted(at_first, key=lambda run: at_first[run]["score"])[:2]
     assert {run for run, (_, trained) in told.items() if trained > 2} == set(best)
 

@@ -101,10 +101,7 @@ def test_what_does_not_fit_alone_either_is_told():
 @pytest.mark.parametrize("engine", ["reference", "fast"])
 def test_a_search_that_runs_out_of_memory_comes_to_the_same_bytes(engine, monkeypatch):
     monkeypatch.setattr("scatterheal.dip.halving.rungs", lambda *_: [Rung(3, 4), Rung(1, 12)])
-    asked = {
-        f"lr-{lr}": {"method": "dip", **hyperparameters(engine=engine, iterations=12, check_every=2, lr=lr)}
-        for lr in (0.3, 0.1, 0.01)
-    }
+    asked = {f"lr-{lr}": hyperparameters(engine=engine, iterations=12, check_every=2, lr=lr) for lr in (0.3, 0.1, 0.01)}
     whole = dict(halving(trainings(SCAN, HIDDEN, asked, CPU), CPU))
     look_at, ran_out = Training._look_at, set()
 

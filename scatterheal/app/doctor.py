@@ -220,7 +220,7 @@ def _demo_losses(device: torch.device) -> NDArray[np.float32]:
     missing[90:97, :84] = True
     image = counts.astype(np.float32)
     scan = Pattern(image, np.zeros(image.shape, np.uint8), missing, None, scale_of(image, "counts", valid=~missing))
-    chosen = Fit(channels=16, iterations=ITERATIONS).model_dump()
+    chosen = Fit(channels=16, iterations=ITERATIONS)
     paintings = fit(prepare(scan, ~missing, chosen).scene, chosen, device, every=ITERATIONS)
     return np.concatenate([painting.loss for painting in paintings])
 

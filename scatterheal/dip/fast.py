@@ -9,9 +9,9 @@ step of Adam at once. On a GPU a step is recorded once, as a graph, and replayed
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,10 +21,13 @@ from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu
 from torch.optim.adam import adam
 from torch.utils.checkpoint import checkpoint
 
-from scatterheal.compute.checkpoint import State
 from scatterheal.dip.loop import Painting, announced, begin, cells_of, copied, due, shake
 from scatterheal.dip.losses import LOSSES
-from scatterheal.dip.scene import Scene
+
+if TYPE_CHECKING:
+    from scatterheal.compute.checkpoint import State
+    from scatterheal.dip.scene import Scene
+    from scatterheal.settings.models import Fit
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0, "amsgrad": False, "maximize": False}
@@ -34,7 +37,7 @@ RECORDING = threading.Lock()
 
 def fit(
     scene: Scene,
-    hyperparameters: Mapping[str, Any],
+    chosen: Fit,
     device: torch.device,
     every: int,
     state: State | None = None,
@@ -46,7 +49,7 @@ def fit(
 
     Parameters
     ----------
-    scene, hyperparameters, device, every, state, wanted
+    scene, chosen, device, every, state, wanted
         As there.
     sparing : bool
         Whether to keep less in memory and to compute it again, to the same bytes.
@@ -61,21 +64,21 @@ def fit(
     Examples
     --------
     >>> from scatterheal.dip import loop as plain
+    >>> from scatterheal.dip.scene import Scene
     >>> from scatterheal.polar.canvas import cartesian, view
     >>> image = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     >>> canvas = cartesian((16, 16), None)
     >>> scene = Scene(*view(canvas, image.shape), image >= 0, image.reshape(-1, 1))
-    >>> chosen = dict(network="vase", input=None, channels=4, loss="mse", average=0, lr=0.01, param_noise=True, seed=0)
-    >>> chosen |= dict(reg_noise_std=0.03, iterations=4, precision="float32")
+    >>> from scatterheal.settings.models import Fit
+    >>> chosen = Fit(channels=4, param_noise=True, iterations=4)
     >>> last = [list(engine(scene, chosen, torch.device("cpu"), 2))[-1].cells for engine in (plain.fit, fit)]
     >>> bool(abs(last[0] - last[1]).max() < 1e-4)
     True
     """
-    chosen = hyperparameters
     measured, start, read, still, network, random = begin(scene, chosen, device)
-    loss_of = LOSSES[chosen["loss"]]
+    loss_of = LOSSES[chosen.loss]
     # In doubles where a test wants to see the course of a training without rounding.
-    dtype = torch.bfloat16 if chosen["precision"] == "bfloat16" else torch.get_default_dtype()
+    dtype = torch.bfloat16 if chosen.precision == "bfloat16" else torch.get_default_dtype()
     # A convolution's bias before a normalisation changes nothing.
     idle = {layer.bias for layer in network[0].modules() if isinstance(layer, nn.Conv2d)}
     weights = [weight for weight in network.parameters() if weight not in idle]
@@ -102,10 +105,10 @@ def fit(
 
     def step() -> None:
         fed = still
-        if chosen["reg_noise_std"] > 0:
+        if chosen.reg_noise_std > 0:
             noise = torch.randn(still.shape, generator=random, device=device)
-            fed = torch.add(still, noise, alpha=chosen["reg_noise_std"])
-        if chosen["param_noise"]:
+            fed = torch.add(still, noise, alpha=chosen.reg_noise_std)
+        if chosen.param_noise:
             shake(network, random)
         cells = painted(fed)
         seen = read(cells)
@@ -114,16 +117,16 @@ def fit(
         loss.backward()
         with torch.no_grad():
             gradients = [weight.grad for weight in weights]
-            adam(weights, gradients, means, squares, [], steps, fused=True, lr=chosen["lr"], **ADAM)
+            adam(weights, gradients, means, squares, [], steps, fused=True, lr=chosen.lr, **ADAM)
             losses.index_copy_(0, (done % every)[None], loss.detach()[None])
             done.add_(1)
             latest.copy_(cells)
-            if chosen["average"]:
-                average.lerp_(cells, (2 / (done + 1)).clamp(min=1 - chosen["average"]))
+            if chosen.average:
+                average.lerp_(cells, (2 / (done + 1)).clamp(min=1 - chosen.average))
 
     def handed_over() -> Painting:
         shown = average
-        if iteration == 0 or not chosen["average"]:
+        if iteration == 0 or not chosen.average:
             with torch.no_grad():
                 shown = painted(still)
         since = losses[: (iteration - 1) % every + 1 if iteration else 0]

@@ -6,16 +6,19 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from operator import methodcaller
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from numpy.typing import NDArray
 
 from scatterheal.compute.checkpoint import SideFile
 from scatterheal.compute.side_by_side import side_by_side
+from scatterheal.dip.fold import folds_of
 from scatterheal.dip.inpaint import Inpainted, Training
 from scatterheal.dip.scene import views_of
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.settings.models import Fit
+from scatterheal.settings.runs import hyperparameters_of
 from scatterheal.validation.rank import rank
 
 log = logging.getLogger(__name__)
@@ -99,7 +102,7 @@ def cost(plan: Sequence[Rung]) -> int:
 def trainings(
     scan: Pattern,
     hidden: NDArray,
-    runs: Mapping[str, Mapping[str, Any]],
+    runs: Mapping[str, Fit],
     device: torch.device,
     truth: NDArray | None = None,
     sides: Mapping[str, SideFile] | None = None,
@@ -111,16 +114,17 @@ def trainings(
     scan, hidden, device, truth
         As for `scatterheal.dip.inpaint.inpaint`.
     runs : mapping
-        The hyperparameters of each.
+        The hyperparameters of each, as `scatterheal.dip.scene.settled` gives them.
     sides : mapping, optional
         Where the state of each is kept.
     """
     views = views_of(scan, runs)
     made = {}
-    for run, hyperparameters in runs.items():
+    for run, chosen in runs.items():
         # Of which the memory is told next.
         log.info(run)
-        made[run] = Training(scan, hidden, hyperparameters, device, truth, views[run], sides[run] if sides else None)
+        folds = folds_of(scan, hidden, chosen, views[run])
+        made[run] = Training(scan, folds, chosen, device, truth, sides[run] if sides else None)
     return made
 
 
@@ -145,15 +149,14 @@ def halving(runs: dict[str, Training], device: torch.device) -> Iterator[tuple[s
         As soon as it is let go or has ended; in its metrics `pruned` says whether it would have gone on alone, and
         `trained` after how many iterations it did not.
     """
-    longest, check_every = (
-        max(training.chosen[key] for training in runs.values()) for key in ("iterations", "check_every")
-    )
+    longest = max(training.chosen.iterations for training in runs.values())
+    check_every = max(training.chosen.check_every for training in runs.values())
     plan = rungs(len(runs), longest, check_every)
     for number, rung in enumerate(plan, start=1):
         log.info("rung %d of %d: %d runs to iteration %d", number, len(plan), len(runs), rung.until)
         side_by_side(methodcaller("advance", rung.until), runs.values(), device)
         standings = {run: training.standing(rung.until) for run, training in runs.items()}
-        ranking = rank({run: training.chosen for run, training in runs.items()}, standings)
+        ranking = rank({run: hyperparameters_of(training.chosen) for run, training in runs.items()}, standings)
         # Not the score with which it is let go or ends: that is of one check.
         best, score = ranking.run[0], ranking.score[0]
         log.info("rung %d of %d: best is %s, %.6f by the middle one of its last checks", number, len(plan), best, score)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from scatterheal.compute.checkpoint import State
 from scatterheal.dip.loop import Painting
+from scatterheal.settings.models import Fit
 from scatterheal.validation import stopping
 
 # The held-out score is smoothed over so many checks before its lowest is looked for, and the middle one of so many is a
@@ -26,14 +26,14 @@ class History:
 
     Parameters
     ----------
-    chosen : mapping
+    chosen : Fit
         The run's hyperparameters.
     folds : int
     state : dict, optional
         From `state`, to go on from; by default nothing is trained yet.
     """
 
-    def __init__(self, chosen: Mapping[str, Any], folds: int, state: State | None = None) -> None:
+    def __init__(self, chosen: Fit, folds: int, state: State | None = None) -> None:
         self.chosen = chosen
         noted = state or {
             **{"seen": -1, "curve": {"iteration": []}, "cells": {}, "losses": [[] for _ in range(folds)]},
@@ -60,7 +60,7 @@ class History:
     @property
     def ended(self) -> bool:
         """Whether it has been trained as far as it would be alone."""
-        return not self.stop.falling or self.trained == self.chosen["iterations"]
+        return not self.stop.falling or self.trained == self.chosen.iterations
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -72,10 +72,10 @@ class History:
         chosen, self.seen = self.chosen, paintings[0].iteration
         for of_fold, painting in zip(self._losses, paintings, strict=True):
             of_fold += painting.loss.tolist()
-        if chosen["stop"] == "variance" and self.seen > 0:
+        if chosen.stop == "variance" and self.seen > 0:
             self._running["iteration"].append(self.seen)
             self._running["variance"].append(self._variance.update(paintings[0].latest.ravel()))
-        return self.seen % chosen["check_every"] == 0 or self.seen == chosen["iterations"]
+        return self.seen % chosen.check_every == 0 or self.seen == chosen.iterations
 
     def check(self, paintings: Sequence[Painting], scores: Sequence[float]) -> None:
         """Note how well each fold painted its hidden pixels, and decide whether to go on."""
@@ -111,12 +111,12 @@ class History:
     def _stop_at(self, until: float = np.inf) -> stopping.Stopping:
         """Whether it was to go on at an iteration, and which one was it so far."""
         chosen, (curve, running) = self.chosen, (_up_to(until, made) for made in (self.curve, self._running))
-        if chosen["stop"] == "hidden":
+        if chosen.stop == "hidden":
             of_folds = [curve[f"score_{k}"] for k in range(len(self._losses))]
-            return stopping.best_iteration(curve["iteration"], of_folds, chosen["patience"], SMOOTH)
-        if chosen["stop"] == "variance" and running["iteration"]:
-            start = WARM_UP * chosen["iterations"]
-            return stopping.first_valley(running["iteration"], running["variance"], chosen["patience"], start)
+            return stopping.best_iteration(curve["iteration"], of_folds, chosen.patience, SMOOTH)
+        if chosen.stop == "variance" and running["iteration"]:
+            start = WARM_UP * chosen.iterations
+            return stopping.first_valley(running["iteration"], running["variance"], chosen.patience, start)
         return stopping.Stopping(int(curve["iteration"][-1]), np.nan, True)
 
 

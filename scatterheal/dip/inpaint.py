@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from scatterheal.compute.checkpoint import SideFile, State, keep_or_end, wanted
-from scatterheal.compute.devices import computes_in_16_bits
 from scatterheal.dip.engines import train
-from scatterheal.dip.fold import Fold
+from scatterheal.dip.fold import Fold, folds_of
 from scatterheal.dip.history import History
 from scatterheal.dip.loop import Painting, due
 from scatterheal.dip.memory import check
-from scatterheal.dip.scene import painted, taken, view_of
+from scatterheal.dip.scene import painted, view_of
 from scatterheal.dip.spread import model_and_spread, spread_over
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.polar.canvas import View
+from scatterheal.settings.models import Fit
 from scatterheal.validation.judge import judge
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,6 @@ class Inpainted(NamedTuple):
     """After 0, k, 2k, ... iterations: the mean score, and the first fold's image."""
     metrics: dict[str, Any]
     """From `judge`, and how it was stopped."""
-    taken: dict[str, Any]
-    """The hyperparameters that this scan and this computer could take."""
 
 
 class Training:
@@ -54,32 +52,35 @@ class Training:
 
     Parameters
     ----------
-    scan, hidden, hyperparameters, device, truth, view
-        As for `inpaint`.
+    scan : Pattern
+    folds : sequence of Fold
+        What is trained, and what judges it; from `scatterheal.dip.fold.folds_of`.
+    chosen : Fit
+        The hyperparameters that all of them share.
+    device : torch.device
+        Where to train.
+    truth : array like the scan's image, optional
+        The scan without holes and noise, where it is known.
     side : SideFile, optional
         Where its state is kept, and taken from.
+
+    Raises
+    ------
+    ScanError
+        There is less memory than it takes.
     """
 
     def __init__(
         self,
         scan: Pattern,
-        hidden: NDArray[np.uint8],
-        hyperparameters: Mapping[str, Any],
+        folds: Sequence[Fold],
+        chosen: Fit,
         device: torch.device,
         truth: NDArray | None = None,
-        view: View | None = None,
         side: SideFile | None = None,
     ) -> None:
-        self.scan, self.hidden, self.truth = scan, hidden, truth
-        centred, has_16_bits = scan.centre is not None, computes_in_16_bits(device)
-        self.chosen = taken(hyperparameters, scan.scale.unit, centred, has_16_bits)
-        view = view or view_of(scan, self.chosen)
-        seeds = range(self.chosen["seed"], self.chosen["seed"] + len(hidden))
-        self.folds = [
-            Fold(scan, of_fold, {**self.chosen, "seed": seed}, view)
-            for of_fold, seed in zip(hidden, seeds, strict=True)
-        ]
-        self._sparing = check(self.folds[0].prepared.scene, self.chosen, device, len(hidden))
+        self.scan, self.folds, self.chosen, self.truth = scan, folds, chosen, truth
+        self._sparing = check(folds[0].prepared.scene, chosen, device, len(folds))
         self._device, self.side = device, side
         self._take_up(side.read() if side else None)
 
@@ -110,7 +111,7 @@ class Training:
         if self.ended or self.trained >= until:
             return
         before = self._before["folds"] if self._before else [None] * len(self.folds)
-        every = 1 if self.chosen["stop"] == "variance" else self.chosen["check_every"]
+        every = 1 if self.chosen.stop == "variance" else self.chosen.check_every
         # The folds' steps come one after the other, and so can be done in the same memory.
         pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
         trained = [
@@ -142,7 +143,7 @@ class Training:
                     # Its networks need no memory until it goes on.
                     self._before = None if self.ended else state()
                     # One that has made all its iterations ends by itself, and its log says so.
-                    if self.trained < self.chosen["iterations"]:
+                    if self.trained < self.chosen.iterations:
                         return
         except RuntimeError:
             self._take_up(self._before)
@@ -158,28 +159,29 @@ class Training:
         told.sort(key=lambda metrics: (metrics["collapsed"], np.nan_to_num(metrics["score"], nan=np.inf)))
         return told[(len(told) - 1) // 2]
 
+    def members(self) -> list[list[NDArray[np.float32]]]:
+        """Of each fold the painting that is taken were it to end here, last, after those that tell its spread."""
+        cells, iteration = self.record.cells, self.record.nearest()[0]
+        return [[cells[checked][k] for checked in spread_over(cells, iteration)] for k in range(len(self.folds))]
+
     def result(self) -> Inpainted:
         """What it leaves behind, ended here."""
         record, iteration = self.record, self.record.nearest()[0]
         how = "no further" if not self.ended else "the end" if record.stop.falling else "stopped"
         log.info("iteration %d of the %d that were made: %s", iteration, self.trained, how)
-        members = spread_over(record.cells, iteration)
+        each = zip(self.members(), self.folds, strict=True)
         models, spreads = zip(
-            *(
-                model_and_spread([record.cells[checked][k] for checked in members], fold.prepared, self.scan)
-                for k, fold in enumerate(self.folds)
-            ),
-            strict=True,
+            *(model_and_spread(members, fold.prepared, self.scan) for members, fold in each), strict=True
         )
         snapshots = {
             checked: (float(score), painted(record.cells[checked][0], self.folds[0].prepared, self.scan))
             for checked, score in zip(record.curve["iteration"], record.scores.mean(axis=0), strict=True)
-            if checked % self.chosen["snapshot_every"] == 0 or checked == iteration
+            if checked % self.chosen.snapshot_every == 0 or checked == iteration
         }
         metrics = self._metrics(np.stack(models), iteration)
         # Where it is trained on, its own curve becomes longer.
         curve = copy.deepcopy(record.curve)
-        return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics, self.chosen)
+        return Inpainted(np.stack(models), np.stack(spreads), iteration, curve, snapshots, metrics)
 
     def _look_at(self, paintings: Sequence[Painting]) -> None:
         """Note what was painted, and at a check how well."""
@@ -194,17 +196,17 @@ class Training:
     def _metrics(self, models: NDArray[np.float32], iteration: int) -> dict[str, Any]:
         canvas = self.folds[0].prepared.scene.canvas
         return {
-            **judge(self.scan, models, self.hidden, self.truth),
+            **judge(self.scan, models, np.stack([fold.hidden for fold in self.folds]), self.truth),
             "iterations": iteration,
-            "still_falling": bool(self.record.stop.falling and self.chosen["stop"] != "end"),
-            "cost": float(iteration * canvas.rows * canvas.columns) * self.chosen["channels"] ** 2,
+            "still_falling": bool(self.record.stop.falling and self.chosen.stop != "end"),
+            "cost": float(iteration * canvas.rows * canvas.columns) * self.chosen.channels**2,
         }
 
 
 def inpaint(
     scan: Pattern,
     hidden: NDArray[np.uint8],
-    hyperparameters: Mapping[str, Any],
+    chosen: Fit,
     device: torch.device,
     truth: NDArray | None = None,
     view: View | None = None,
@@ -217,8 +219,8 @@ def inpaint(
     scan : Pattern
     hidden : uint8 array (folds, height, width)
         Valid pixels that each fold's training does not see, from `scatterheal.validation.holdout.hide`.
-    hyperparameters : mapping
-        Every field of `scatterheal.settings.models.Fit` but device.
+    chosen : Fit
+        As `scatterheal.dip.scene.settled` gives it.
     device : torch.device
         Where to train.
     truth : array like the scan's image, optional
@@ -240,6 +242,7 @@ def inpaint(
     SystemExit
         The job was told to end (`scatterheal.compute.ending.end_in_time`).
     """
-    training = Training(scan, hidden, hyperparameters, device, truth, view, side)
+    folds = folds_of(scan, hidden, chosen, view or view_of(scan, chosen))
+    training = Training(scan, folds, chosen, device, truth, side)
     training.advance()
     return training.result()

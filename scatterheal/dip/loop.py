@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +16,13 @@ from scipy import sparse
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from scatterheal.compute.checkpoint import State
 from scatterheal.dip import network as networks
 from scatterheal.dip.losses import LOSSES, Measured
-from scatterheal.dip.scene import Scene
+
+if TYPE_CHECKING:
+    from scatterheal.compute.checkpoint import State
+    from scatterheal.dip.scene import Scene
+    from scatterheal.settings.models import Fit
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ class Begun(NamedTuple):
 
 def fit(
     scene: Scene,
-    hyperparameters: Mapping[str, Any],
+    chosen: Fit,
     device: torch.device,
     every: int,
     state: State | None = None,
@@ -70,9 +73,8 @@ def fit(
     ----------
     scene : Scene
         What is known.
-    hyperparameters : mapping
-        network, input, channels, loss, average, lr, param_noise, reg_noise_std, iterations, seed, precision: the
-        fields of `scatterheal.settings.models.Fit`.
+    chosen : Fit
+        network, input, channels, loss, average, lr, param_noise, reg_noise_std, iterations, seed, precision.
     device : torch.device
         Where to train.
     every : int
@@ -96,24 +98,23 @@ def fit(
 
     Examples
     --------
+    >>> from scatterheal.dip.scene import Scene
     >>> from scatterheal.polar.canvas import cartesian, view
     >>> image = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     >>> valid = np.ones((16, 16), bool); valid[6:9] = False
     >>> scene = Scene(*view(cartesian((16, 16), None), (16, 16)), valid, image[valid][:, None])
-    >>> chosen = dict(network="vase", input=None, channels=4, loss="mse", average=0, lr=0.01, param_noise=True, seed=0)
-    >>> chosen |= dict(reg_noise_std=0.03, iterations=4, precision="float32")
+    >>> from scatterheal.settings.models import Fit
+    >>> chosen = Fit(channels=4, param_noise=True, iterations=4)
     >>> [(painting.iteration, painting.cells.shape) for painting in fit(scene, chosen, torch.device("cpu"), every=2)]
     [(0, (256, 1)), (2, (256, 1)), (4, (256, 1))]
     """
-    chosen = hyperparameters
-
     # 1. Initialise the weights and the input.
     measured, start, read, still, network, random = begin(scene, chosen, device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=chosen["lr"])
-    loss_of = LOSSES[chosen["loss"]]
+    optimiser = torch.optim.Adam(network.parameters(), lr=chosen.lr)
+    loss_of = LOSSES[chosen.loss]
 
     def paint(fed: Tensor) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=chosen.precision == "bfloat16"):
             output = network(fed)
         return cells_of(output.to(still.dtype), scene)
 
@@ -130,7 +131,7 @@ def fit(
         average, painted = (None if part is None else part.to(device) for part in (state["average"], state["latest"]))
 
     def handed_over() -> Painting:
-        cells = _still_painting(paint, still) if average is None or not chosen["average"] else average.cpu().numpy()
+        cells = _still_painting(paint, still) if average is None or not chosen.average else average.cpu().numpy()
         since = losses[: (iteration - 1) % every + 1 if iteration else 0].cpu().numpy().copy()
         return Painting(iteration, since, cells, painted.detach().cpu().numpy(), state_now)
 
@@ -144,9 +145,9 @@ def fit(
     for iteration in announced(chosen, losses, first):
         # 2. Optional normal noise on the input and on the weights.
         fed = still
-        if chosen["reg_noise_std"] > 0:
-            fed = still + chosen["reg_noise_std"] * torch.randn(still.shape, generator=random, device=device)
-        if chosen["param_noise"]:
+        if chosen.reg_noise_std > 0:
+            fed = still + chosen.reg_noise_std * torch.randn(still.shape, generator=random, device=device)
+        if chosen.param_noise:
             shake(network, random)
         # 3. Forward.
         painted = paint(fed)
@@ -159,10 +160,10 @@ def fit(
         optimiser.step()
         # 7. Repeat; paintings are averaged, and every so often one is handed over.
         losses[(iteration - 1) % every] = loss.detach()
-        if chosen["average"]:
+        if chosen.average:
             # The first paintings count less than they would in an average from the start.
             average = painted.detach() if average is None else average
-            average = average.lerp(painted.detach(), max(1 - chosen["average"], 2 / (iteration + 1)))
+            average = average.lerp(painted.detach(), max(1 - chosen.average, 2 / (iteration + 1)))
         if due(iteration, every, chosen) or (wanted and wanted()):
             yield handed_over()
 
@@ -176,9 +177,9 @@ def copied(state: Any) -> Any:
     return [copied(value) for value in state] if isinstance(state, (list, tuple)) else state
 
 
-def due(iteration: int, every: int, chosen: Mapping[str, Any]) -> bool:
+def due(iteration: int, every: int, chosen: Fit) -> bool:
     """Whether a painting is handed over after an iteration whoever wants it."""
-    return iteration % every == 0 or iteration == chosen["iterations"]
+    return iteration % every == 0 or iteration == chosen.iterations
 
 
 def cells_of(output: Tensor, scene: Scene) -> Tensor:
@@ -219,20 +220,20 @@ def _on(device: torch.device, values: NDArray | None) -> Tensor | None:
     return None if values is None else torch.as_tensor(values, device=device)
 
 
-def begin(scene: Scene, chosen: Mapping[str, Any], device: torch.device) -> Begun:
+def begin(scene: Scene, chosen: Fit, device: torch.device) -> Begun:
     """Bring a scene to the device, and draw the input and the weights: the seed's, whatever ran before."""
     parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
     shared = [_matrix(part, device) for part in (scene.reads, scene.spreads)]
     known = _on(device, np.flatnonzero(scene.known))
-    random = torch.Generator(device).manual_seed(chosen["seed"])
+    random = torch.Generator(device).manual_seed(chosen.seed)
     if scene.maps is None:
-        still = networks.still_input(chosen["network"], chosen["input"], scene.canvas, random)
+        still = networks.still_input(chosen.network, chosen.input, scene.canvas, random)
     else:
-        still = networks.padded(_on(device, scene.maps)[None], chosen["network"])
+        still = networks.padded(_on(device, scene.maps)[None], chosen.network)
     with SHARED, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(chosen["seed"])
+        torch.default_generator.manual_seed(chosen.seed)
         inputs, outputs = still.shape[1], scene.values.shape[1]
-        network = networks.build(chosen["network"], inputs, outputs, chosen["channels"], scene.canvas.wraps)
+        network = networks.build(chosen.network, inputs, outputs, chosen.channels, scene.canvas.wraps)
     if scene.start is not None:
         # Before the first step nothing is added to what is expected.
         nn.init.zeros_(network[-1].weight)
@@ -263,10 +264,10 @@ def _still_painting(paint: Any, still: Tensor) -> NDArray[np.float32]:
         return paint(still).cpu().numpy().copy()
 
 
-def announced(chosen: Mapping[str, Any], losses: Tensor, done: int) -> Iterator[int]:
+def announced(chosen: Fit, losses: Tensor, done: int) -> Iterator[int]:
     """Count on from what is done, with a progress bar in a terminal and plain lines in the log."""
     # Several networks are trained in turn; each has a seed of its own.
-    iterations, seed = chosen["iterations"], chosen["seed"]
+    iterations, seed = chosen.iterations, chosen.seed
     every = max(iterations // LOG_LINES, 1)
     start = time.monotonic()
     if done:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +14,7 @@ from scatterheal.dip import network as networks
 from scatterheal.dip.scene import Scene
 from scatterheal.errors import ScanError
 from scatterheal.polar.canvas import Canvas
+from scatterheal.settings.models import Fit
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ def needed(
     canvas: Canvas,
     inputs: int,
     outputs: int,
-    hyperparameters: Mapping[str, Any],
+    chosen: Fit,
     pixels: int,
     censored: bool = False,
     sparing: bool = False,
@@ -44,8 +43,8 @@ def needed(
     canvas : Canvas
     inputs, outputs : int
         Channels of what the network is fed and of what it paints.
-    hyperparameters : mapping
-        network, channels, precision and engine: fields of `scatterheal.settings.models.Fit`.
+    chosen : Fit
+        Of which network, channels, precision and engine are looked at.
     pixels : int
         Of the scan.
     censored : bool
@@ -61,10 +60,11 @@ def needed(
     Examples
     --------
     >>> from scatterheal.polar.canvas import cartesian
-    >>> chosen = {"network": "vase", "channels": 128, "precision": "float32", "engine": "reference"}
-    >>> round(needed(cartesian((1679, 1475), None), 2, 1, chosen, 1679 * 1475) / 1e9, 1)
+    >>> from scatterheal.settings.models import Fit
+    >>> plain, fast = Fit(engine="reference"), Fit(engine="fast")
+    >>> round(needed(cartesian((1679, 1475), None), 2, 1, plain, 1679 * 1475) / 1e9, 1)
     21.4
-    >>> round(needed(cartesian((1679, 1475), None), 2, 1, {**chosen, "engine": "fast"}, 1679 * 1475) / 1e9, 1)
+    >>> round(needed(cartesian((1679, 1475), None), 2, 1, fast, 1679 * 1475) / 1e9, 1)
     15.1
     """
     kept: dict[int, Tensor] = {}
@@ -73,19 +73,19 @@ def needed(
         kept[id(tensor)] = tensor
         return tensor
 
-    name, channels = hyperparameters["network"], hyperparameters["channels"]
+    name, channels = chosen.network, chosen.channels
     rows, columns = networks.padded_size(name, canvas.rows, canvas.columns)
     # Tensors on this device have a size and no content.
     with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         networks.build(name, inputs, outputs, channels, canvas.wraps)(torch.empty(1, inputs, rows, columns))
-    share = 0.5 if hyperparameters["precision"] == "bfloat16" else FAST if hyperparameters["engine"] == "fast" else 1.0
+    share = 0.5 if chosen.precision == "bfloat16" else FAST if chosen.engine == "fast" else 1.0
     if sparing:
         share *= SPARED
     of_network = (1 + BESIDE) * share * sum(tensor.nbytes for tensor in kept.values()) + EACH_CELL * rows * columns
     return of_network + (EACH_PIXEL + IF_CENSORED * censored) * pixels
 
 
-def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device, folds: int = 1) -> bool:
+def check(scene: Scene, chosen: Fit, device: torch.device, folds: int = 1) -> bool:
     """Say how much memory a training will take, and refuse one for which there is not enough.
 
     What other jobs take that start at the same time is not known here.
@@ -93,8 +93,8 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     Parameters
     ----------
     scene : Scene
-    hyperparameters : mapping
-        Fields of `scatterheal.settings.models.Fit`, as `scatterheal.dip.scene.taken` gives them.
+    chosen : Fit
+        As `scatterheal.dip.scene.settled` gives it.
     device : torch.device
         Where it is to be trained.
     folds : int
@@ -110,23 +110,23 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     ScanError
         One line: the key, what it would need, what is free, the remedy.
     """
-    canvas, channels = scene.canvas, hyperparameters["channels"]
+    canvas, channels = scene.canvas, chosen.channels
     if scene.maps is None:
         small = canvas._replace(rows=1, columns=1)
-        still = networks.still_input(hyperparameters["network"], hyperparameters["input"], small, torch.Generator())
+        still = networks.still_input(chosen.network, chosen.input, small, torch.Generator())
         inputs = still.shape[1]
     else:
         inputs = len(scene.maps)
     censored = scene.at_most is not None or scene.at_least is not None
     outputs, pixels = scene.values.shape[1], scene.known.size
-    asked = (canvas, inputs, outputs, hyperparameters, pixels, censored)
+    asked = (canvas, inputs, outputs, chosen, pixels, censored)
     left, there = free(device), "the GPU has" if device.type == "cuda" else "are free"
-    kept = folds * _kept_by_each(scene, hyperparameters, device)
+    kept = folds * _kept_by_each(scene, chosen, device)
     wanted = needed(*asked) + kept
     log.info("the training takes about %.2f GB of memory of %.1f GB that %s", wanted / 1e9, left / 1e9, there)
     if wanted <= left:
         return False
-    if hyperparameters["engine"] == "fast":
+    if chosen.engine == "fast":
         wanted = needed(*asked, sparing=True) + kept
         if wanted <= left:
             log.info("keeps less and computes it again, in %.1f GB, which takes longer", wanted / 1e9)
@@ -136,7 +136,7 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
         key, remedy = "max_side", f"{max(side, 32)} or less"
     else:
         key, remedy = "radius_step", f"{math.ceil(10 * canvas.step[0] * wanted / left) / 10:g} or more"
-    in_32_bits = hyperparameters["precision"] == "float32"
+    in_32_bits = chosen.precision == "float32"
     halved = ", or precision: bfloat16" if in_32_bits and computes_in_16_bits(device) else ""
     raise ScanError(
         f"fit.{key}: a network of {channels} channels on a canvas of {canvas.rows} x {canvas.columns} cells takes "
@@ -145,12 +145,12 @@ def check(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device
     )
 
 
-def _kept_by_each(scene: Scene, hyperparameters: Mapping[str, Any], device: torch.device) -> int:
+def _kept_by_each(scene: Scene, chosen: Fit, device: torch.device) -> int:
     """Bytes that each of some trainings keeps while the others have their turn: paintings; on a GPU a copy of S."""
     if device.type == "cuda":
         parts = (
             part for matrix in (scene.reads, scene.spreads) for part in (matrix.data, matrix.indices, matrix.indptr)
         )
         return sum(part.nbytes for part in parts)
-    checks = hyperparameters["iterations"] // hyperparameters["check_every"] + 2
+    checks = chosen.iterations // chosen.check_every + 2
     return 4 * checks * scene.canvas.rows * scene.canvas.columns * scene.values.shape[1]

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scatterheal.compute.checkpoint import SideFile, State, keep_or_end, wanted
-from scatterheal.compute.devices import computes_in_16_bits
+from scatterheal.compute.checkpoint import SideFile
 from scatterheal.compute.side_by_side import side_by_side
 from scatterheal.counts.deviance import deviance, expected_deviance
 from scatterheal.counts.ensemble import pool
 from scatterheal.counts.thinning import thin
-from scatterheal.dip.engines import train
-from scatterheal.dip.loop import Painting, due
-from scatterheal.dip.memory import check
-from scatterheal.dip.scene import painted, prepare, taken
-from scatterheal.dip.spread import grey, model_and_spread, spread_over
+from scatterheal.dip.fold import Fold
+from scatterheal.dip.inpaint import Training
+from scatterheal.dip.scene import painted, prepare
+from scatterheal.dip.spread import grey, model_and_spread
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.settings.models import Fit
 
 
 class Refitted(NamedTuple):
@@ -37,7 +35,7 @@ class Refitted(NamedTuple):
 
 def refit(
     scan: Pattern,
-    hyperparameters: Mapping[str, Any],
+    chosen: Fit,
     iterations: int,
     seeds: Sequence[int],
     device: torch.device,
@@ -47,8 +45,8 @@ def refit(
 
     Parameters
     ----------
-    scan, hyperparameters, device
-        As for `inpaint`.
+    scan, chosen, device
+        As for `scatterheal.dip.inpaint.inpaint`.
     iterations : int
     seeds : sequence of int
     sides : mapping, optional
@@ -60,26 +58,20 @@ def refit(
 
     Raises
     ------
+    ScanError
+        There is less memory than a training takes.
     SystemExit
         The job was told to end.
     """
-    centred, has_16_bits = scan.centre is not None, computes_in_16_bits(device)
-    chosen = taken(hyperparameters, scan.scale.unit, centred, has_16_bits) | {"iterations": iterations}
-    prepared = prepare(scan, ~scan.missing, chosen)
-    sparing = check(prepared.scene, chosen, device)
+    # Nothing is hidden, and so nothing stops it.
+    chosen = chosen.model_copy(update={"iterations": iterations, "stop": "end"})
+    prepared, nothing = prepare(scan, ~scan.missing, chosen), np.zeros(scan.missing.shape, np.uint8)
 
     def trained(seed: int) -> tuple[NDArray, NDArray, NDArray]:
-        every = chosen["check_every"]
-        side = sides[seed] if sides else None
-        before = side.read() if side else None
-        paintings = {done: cells.numpy() for done, cells in before["cells"].items()} if before else {}
-        state = before["training"] if before else None
-        of_seed = {**chosen, "seed": seed}
-        for painting in train(prepared.scene, of_seed, device, every, state, wanted(side), sparing):
-            if due(painting.iteration, every, chosen):
-                paintings[painting.iteration] = painting.cells
-            keep_or_end(side, partial(_refit_state, painting, paintings))
-        members = [paintings[checked] for checked in spread_over(paintings, iterations)]
+        fold = Fold(scan, nothing, chosen.model_copy(update={"seed": seed}), prepared)
+        training = Training(scan, [fold], chosen, device, side=sides[seed] if sides else None)
+        training.advance()
+        (members,) = training.members()
         image, spread = model_and_spread(members, prepared, scan)
         return members[-1], grey(image), spread.astype(np.float64) ** 2
 
@@ -90,20 +82,13 @@ def refit(
     return Refitted(model, np.sqrt(np.mean(squares, axis=0)).astype(np.float32), apart)
 
 
-def _refit_state(painting: Painting, paintings: Mapping[int, NDArray[np.float32]]) -> State:
-    cells = {done: torch.from_numpy(painted) for done, painted in paintings.items()}
-    return {"training": painting.state(), "cells": cells}
-
-
-def check_by_thinning(
-    scan: Pattern, hyperparameters: Mapping[str, Any], iterations: int, device: torch.device
-) -> dict[str, float] | None:
+def check_by_thinning(scan: Pattern, chosen: Fit, iterations: int, device: torch.device) -> dict[str, float] | None:
     """A check of overfitting without any hole: fit one half of every pixel's counts, and look at the other half.
 
     Parameters
     ----------
-    scan, hyperparameters, device
-        As for `inpaint`.
+    scan, chosen, device
+        As for `scatterheal.dip.inpaint.inpaint`.
     iterations : int
         Of the fit; half of the counts overfit sooner than all of them.
 
@@ -117,8 +102,8 @@ def check_by_thinning(
     whole = scan.scale.unit == "counts" and (scan.image[valid] % 1 == 0).all()
     if not whole or scan.flags[valid].any():
         return None
-    seen, unseen = thin(np.where(valid, scan.image, 0), 0.5, hyperparameters["seed"])
-    rate = refit(scan._replace(image=seen), hyperparameters, iterations, [hyperparameters["seed"]], device).model
+    seen, unseen = thin(np.where(valid, scan.image, 0), 0.5, chosen.seed)
+    rate = refit(scan._replace(image=seen), chosen, iterations, [chosen.seed], device).model
     floor = expected_deviance(rate[valid]).mean()
     return {
         name: float(deviance(half[valid], scan.flags[valid], rate[valid]).mean() / floor)

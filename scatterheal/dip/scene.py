@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
+from scatterheal.compute.devices import computes_in_16_bits
 from scatterheal.counts.deviance import censoring
 from scatterheal.dip import radial_start
 from scatterheal.methods.polar_smooth import choose_kernels, polar_smooth
@@ -17,6 +19,9 @@ from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.pattern.units import from_unit, to_unit
 from scatterheal.polar import canvas
 from scatterheal.polar.canvas import Canvas, View
+
+if TYPE_CHECKING:
+    from scatterheal.settings.models import Fit
 
 
 class Scene(NamedTuple):
@@ -66,78 +71,76 @@ class Prepared(NamedTuple):
     azimuths; None: there are none."""
 
 
-def taken(
-    hyperparameters: Mapping[str, Any],
-    unit: Literal["counts", "values", "colours"],
-    centred: bool,
-    has_16_bits: bool = True,
-) -> dict:
-    """The hyperparameters that can be taken: without counts no likelihood of them, without a centre no rings.
+def settled(asked: Fit, scan: Pattern, device: torch.device) -> Fit:
+    """The hyperparameters that a scan and a computer can take; settled once, since all else goes by them.
+
+    Without counts there is no likelihood of them, without a centre there are no rings; and the fast engine does not
+    imitate the 16 bits that a processor lacks.
 
     Parameters
     ----------
-    hyperparameters : mapping
-        The fields of `scatterheal.settings.models.Fit`.
-    unit : {"counts", "values", "colours"}
-        Of the scan.
-    centred : bool
-        Whether its beam centre is known.
-    has_16_bits : bool
-        Whether the processor computes in bfloat16 itself (`scatterheal.compute.devices.computes_in_16_bits`): the fast
-        engine does not imitate it.
+    asked : Fit
+    scan : Pattern
+    device : torch.device
+        Where it is to be trained.
 
     Examples
     --------
-    >>> asked = {"domain": "polar", "loss": "poisson", "start": "radial", "input": "noise"}
-    >>> taken({**asked, "engine": "fast", "precision": "float32"}, "colours", centred=True)
-    {'domain': 'polar', 'loss': 'mse', 'start': 'level', 'input': 'noise', 'engine': 'fast', 'precision': 'float32'}
+    >>> from scatterheal.pattern.units import scale_of
+    >>> from scatterheal.settings.models import Fit
+    >>> image = np.zeros((4, 4, 3), np.uint8)
+    >>> scan = Pattern(image, image[..., 0], image[..., 0] > 0, (2, 2), scale_of(image, "colours"))
+    >>> taken = settled(Fit(domain="polar", loss="poisson", start="radial"), scan, torch.device("cpu"))
+    >>> taken.domain, taken.loss, taken.start
+    ('polar', 'mse', 'level')
     """
-    chosen = dict(hyperparameters)
-    if unit != "counts":
-        chosen["loss"] = "mse"
-    if not centred:
-        chosen["domain"] = "cartesian"
-    if not centred or chosen["loss"] == "mse":
-        chosen["start"] = "level"
-    if chosen["input"] == "polar" and (chosen["domain"] == "polar" or not centred):
-        # Radius and azimuth are the x and y of a polar canvas.
-        chosen["input"] = "meshgrid"
-    if chosen["engine"] == "fast" and not has_16_bits:
-        chosen["precision"] = "float32"
-    return chosen
+    centred = scan.centre is not None
+    loss = asked.loss if scan.scale.unit == "counts" else "mse"
+    domain = asked.domain if centred else "cartesian"
+    # Radius and azimuth are the x and y of a polar canvas.
+    as_meshgrid = asked.input == "polar" and (domain == "polar" or not centred)
+    in_32_bits = asked.engine == "fast" and not computes_in_16_bits(device)
+    return asked.model_copy(
+        update={
+            "loss": loss,
+            "domain": domain,
+            "start": asked.start if centred and loss != "mse" else "level",
+            "input": "meshgrid" if as_meshgrid else asked.input,
+            "precision": "float32" if in_32_bits else asked.precision,
+        }
+    )
 
 
-def view_of(scan: Pattern, hyperparameters: Mapping[str, Any]) -> View:
+def view_of(scan: Pattern, chosen: Fit) -> View:
     """The canvas for a scan, and how its pixels see it: the same for every fold.
 
     Parameters
     ----------
     scan : Pattern
-    hyperparameters : mapping
-        domain, max_side, radius_step, angles, as `taken` gives them.
+    chosen : Fit
+        As `settled` gives it.
     """
-    chosen, shape = hyperparameters, scan.missing.shape
-    if chosen["domain"] == "polar":
-        grid = canvas.polar(shape, scan.centre, chosen["radius_step"], chosen["angles"])
+    shape = scan.missing.shape
+    if chosen.domain == "polar":
+        grid = canvas.polar(shape, scan.centre, chosen.radius_step, chosen.angles)
     else:
-        grid = canvas.cartesian(shape, chosen["max_side"])
+        grid = canvas.cartesian(shape, chosen.max_side)
     return canvas.view(grid, shape)
 
 
-def views_of(scan: Pattern, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, View]:
+def views_of(scan: Pattern, runs: Mapping[str, Fit]) -> dict[str, View]:
     """One for each run; those on the same canvas share it.
 
     Parameters
     ----------
     scan : Pattern
     runs : mapping
-        The hyperparameters of each.
+        The hyperparameters of each, as `settled` gives them.
     """
     made: dict[tuple, View] = {}
     views = {}
-    for run, hyperparameters in runs.items():
-        chosen = taken(hyperparameters, scan.scale.unit, scan.centre is not None)
-        canvas_of = tuple(chosen[key] for key in ("domain", "max_side", "radius_step", "angles"))
+    for run, chosen in runs.items():
+        canvas_of = (chosen.domain, chosen.max_side, chosen.radius_step, chosen.angles)
         if canvas_of not in made:
             made[canvas_of] = view_of(scan, chosen)
         views[run] = made[canvas_of]
@@ -147,7 +150,7 @@ def views_of(scan: Pattern, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 def prepare(
     scan: Pattern,
     known: NDArray[np.bool_],
-    hyperparameters: Mapping[str, Any],
+    chosen: Fit,
     view: View | None = None,
 ) -> Prepared:
     """Make a scene of the pixels that a training may see.
@@ -157,8 +160,8 @@ def prepare(
     scan : Pattern
     known : bool array (height, width)
         Those pixels.
-    hyperparameters : mapping
-        domain, loss, start, input, max_side, radius_step, angles, as `taken` gives them.
+    chosen : Fit
+        As `settled` gives it.
     view : View, optional
         From `view_of`, where several folds share it.
 
@@ -166,17 +169,16 @@ def prepare(
     -------
     Prepared
     """
-    chosen = hyperparameters
     view = view or view_of(scan, chosen)
     grid = view.canvas
     azimuthal = _towards_the_beam(grid, view.reads, known) if grid.wraps else None
-    maps = canvas.polar_features(grid, scan.centre) if chosen["input"] == "polar" else None
-    if chosen["loss"] == "mse":
+    maps = canvas.polar_features(grid, scan.centre) if chosen.input == "polar" else None
+    if chosen.loss == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
         return Prepared(Scene(*view, known, values, maps=maps), None, azimuthal)
     counts, flags = scan.image[known], scan.flags[known]
     limits = censoring(counts, flags)
-    start = _start(scan, known, chosen["start"])
+    start = _start(scan, known, chosen.start)
     expected = np.exp(start[known], dtype=np.float64)
     scene = Scene(
         *view,

@@ -19,7 +19,7 @@ from scatterheal.pictures.look import Look, render
 FINGERPRINT = "fingerprint.json"
 
 
-def write(folder: Path, done: Inpainted, hyperparameters: Mapping[str, Any], scan: Pattern, look: Look) -> None:
+def write(folder: Path, done: Inpainted, run: Mapping[str, Any], scan: Pattern, look: Look) -> None:
     """Write healed.tif, models.tif, spreads.tif, run.json, metrics.json, curve.csv and snapshots/.
 
     Parameters
@@ -27,8 +27,9 @@ def write(folder: Path, done: Inpainted, hyperparameters: Mapping[str, Any], sca
     folder : Path
         Made where there is none.
     done : Inpainted
-    hyperparameters : mapping
-        Of the run, as they were asked for.
+    run : mapping
+        The run's hyperparameters as they were asked for, and under `taken` those that the scan and the computer could
+        take.
     scan : Pattern
     look : Look
         How snapshots are drawn.
@@ -40,7 +41,7 @@ def write(folder: Path, done: Inpainted, hyperparameters: Mapping[str, Any], sca
     for iteration, (_, snapshot) in done.snapshots.items():
         storage.write_png(folder / "snapshots" / f"{iteration:06d}.png", render(snapshot, look))
     storage.write_csv(folder / "curve.csv", pd.DataFrame(done.curve))
-    storage.write_json(folder / "run.json", {**hyperparameters, "taken": done.taken})
+    storage.write_json(folder / "run.json", run)
     metrics = {**done.metrics, "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()}}
     storage.write_json(folder / "metrics.json", metrics)
 
@@ -66,13 +67,13 @@ def keep(
     folder: Path,
     of: str,
     done: Inpainted,
-    hyperparameters: Mapping[str, Any],
+    run: Mapping[str, Any],
     scan: Pattern,
     look: Look,
 ) -> None:
     """Write an outcome aside, and when it is complete its fingerprint; as for `write`."""
     shutil.rmtree(aside(folder), ignore_errors=True)
-    write(aside(folder), done, hyperparameters, scan, look)
+    write(aside(folder), done, run, scan, look)
     storage.write_json(aside(folder) / FINGERPRINT, of)
 
 

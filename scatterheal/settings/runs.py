@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,28 @@ def runs_of(config: Config, path: Path | str = "config.yaml") -> dict[str, dict[
     runs: dict[str, dict[str, Any]] = {}
     for values in itertools.product(*(config.grid[axis] for axis in axes)) if "dip" in config.methods else ():
         chosen = dict(zip(axes, values, strict=True))
-        fit = validated(Fit, {**config.fit.model_dump(), **chosen}, path, "grid").model_dump(exclude={"device"})
-        fit = {"method": "dip", **fit}
+        fit = hyperparameters_of(validated(Fit, {**config.fit.model_dump(), **chosen}, path, "grid"))
         run = "_".join(f"{axis}-{spelled(fit[axis])}" for axis in axes) or "run"
         if run in runs:
             raise ScanError(f"{path}: grid: the run {run} comes up twice; remove the repeated value")
         runs[run] = fit
     return runs | {method: {"method": method} for method in config.methods if method != "dip"}
+
+
+def hyperparameters_of(fit: Fit) -> dict[str, Any]:
+    """A network's hyperparameters as plain values, as they stand in run.json: all but where it is trained."""
+    return {"method": "dip", **fit.model_dump(exclude={"device"})}
+
+
+def fit_of(hyperparameters: Mapping[str, Any]) -> Fit:
+    """The inverse of `hyperparameters_of`.
+
+    Examples
+    --------
+    >>> fit_of(hyperparameters_of(Fit(lr=0.1))).lr
+    0.1
+    """
+    return Fit.model_validate({key: value for key, value in hyperparameters.items() if key != "method"})
 
 
 def spelled(value: Any) -> str:
