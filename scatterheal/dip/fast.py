@@ -70,8 +70,8 @@ def fit(
     >>> canvas = cartesian((16, 16), None)
     >>> scene = Scene(*view(canvas, image.shape), image >= 0, image.reshape(-1, 1))
     >>> from scatterheal.settings.models import Fit
-    >>> chosen = Fit(channels=4, param_noise=True, iterations=4)
-    >>> last = [list(engine(scene, chosen, torch.device("cpu"), 2))[-1].cells for engine in (plain.fit, fit)]
+    >>> chosen = Fit(channels=4, param_noise=True, iterations=1)
+    >>> last = [list(engine(scene, chosen, torch.device("cpu"), 1))[-1].latest for engine in (plain.fit, fit)]
     >>> bool(abs(last[0] - last[1]).max() < 1e-4)
     True
     """
