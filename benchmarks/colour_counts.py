@@ -24,7 +24,8 @@ from scatterheal.counts.deviance import Censoring, censoring
 from scatterheal.pattern.pattern import centre_of
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, GAP
 from scatterheal.pipeline.prepare import prepare
-from scatterheal.settings.reading import ROOT, read_scan
+from scatterheal.settings.reading import read_scan
+from scatterheal.settings.reference import ROOT
 from scatterheal.validation.judge import judge
 
 METHODS = ("dip", "polar_smooth", "pyfai", "biharmonic_smooth")

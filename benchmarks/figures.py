@@ -25,7 +25,7 @@ from scatterheal import storage
 from scatterheal.pattern.pattern import centre_of
 from scatterheal.pictures.look import UNKNOWN, as_counted, look_of, render
 from scatterheal.reading.bitmaps import Rgb
-from scatterheal.settings.reading import ROOT
+from scatterheal.settings.reference import ROOT
 
 CONFIG = ROOT / "benchmarks" / "figures.yaml"
 PAPER = ROOT.parent / "shared" / "scans" / "paper_inputs"

@@ -30,7 +30,8 @@ from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import USER
 from scatterheal.pictures.look import Look, render
-from scatterheal.settings.reading import ROOT, read_config
+from scatterheal.settings.reading import read_config
+from scatterheal.settings.reference import ROOT
 from scatterheal.settings.runs import spelled
 from scatterheal.validation import holdout
 from scatterheal.validation.scores import BLOCK, FEWEST_IN_BLOCK

@@ -35,7 +35,8 @@ from scatterheal.dip.inpaint import Inpainted, Training
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern, centre_of
 from scatterheal.pipeline.prepare import prepare
-from scatterheal.settings.reading import ROOT, read_config, read_scan
+from scatterheal.settings.reading import read_config, read_scan
+from scatterheal.settings.reference import ROOT
 from scatterheal.settings.runs import runs_of
 from scatterheal.validation import holdout
 from scatterheal.validation.rank import rank

@@ -20,7 +20,7 @@ import psutil
 import yaml
 
 from scatterheal import storage
-from scatterheal.settings.reading import ROOT
+from scatterheal.settings.reference import ROOT
 
 SHAPE = (72, 96)
 FIT = {"channels": 4, "iterations": 20, "check_every": 10, "snapshot_every": 10, "radius_step": 4, "angles": 32}

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from scatterheal.settings.reading import ROOT
+from scatterheal.settings.reference import ROOT
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 IMPORTS = {"Python": "pass", "scatterheal": "import scatterheal", "PyTorch": "import torch"}

@@ -22,7 +22,7 @@ from pyFAI.detectors import detector_factory
 from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.reading.detectors import detector_gaps
-from scatterheal.settings.reading import ROOT
+from scatterheal.settings.reference import ROOT
 
 DETECTORS = ("Pilatus1M", "Pilatus2M", "Eiger4M", "Eiger16M")
 FOLDS = 2

@@ -15,7 +15,7 @@ from scatterheal.settings import reference
 from scatterheal.settings.models import Fit, Mask, Method
 from scatterheal.settings.reading import (
     PRESETS,
-    ROOT,
+    SCHEMAS,
     check_geometry,
     file_of,
     read_config,
@@ -304,7 +304,8 @@ def test_stripes_outside_the_image_are_refused():
 
 @pytest.mark.parametrize("path", reference.files())
 def test_generated_files_are_up_to_date(path):
-    assert (ROOT / path).read_text() == reference.files()[path], "run python -m scatterheal.settings.reference"
+    written = (reference.ROOT / path).read_text(encoding="utf-8")
+    assert written == reference.files()[path], "run python -m scatterheal.settings.reference"
 
 
 @pytest.mark.parametrize(
@@ -314,6 +315,6 @@ def test_generated_files_are_up_to_date(path):
 def test_the_schema_accepts_our_own_files(kind, files):
     import jsonschema
 
-    schema = json.loads((ROOT / f"workflow/schemas/{kind}.schema.json").read_text())
-    for path in (path for pattern in files for path in ROOT.glob(pattern)):
+    schema = json.loads((SCHEMAS / f"{kind}.schema.json").read_text())
+    for path in (path for pattern in files for path in reference.ROOT.glob(pattern)):
         jsonschema.validate(yaml.safe_load(path.read_text()), schema)

@@ -20,11 +20,12 @@ from scatterheal.pipeline.prepare import Prepared, prepare
 from scatterheal.reading.bitmaps import EPS
 from scatterheal.reading.frames import count_frames
 from scatterheal.settings.models import Scan
-from scatterheal.settings.reading import PRESETS
+from scatterheal.settings.reading import SCHEMAS
 from scatterheal.storage import replacing
 
 PICTURES = (*EPS, ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-SCHEMA = PRESETS.parent / "schemas" / "scan.schema.json"
+# For editors, which know only real files.
+SCHEMA = Path(str(SCHEMAS)) / "scan.schema.json"
 
 
 class Added(NamedTuple):

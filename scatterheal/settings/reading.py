@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from scatterheal.errors import ScanError
 from scatterheal.settings.models import Config, Fit, Mask, Scan, frames_of
 from scatterheal.settings.validated import validated
 
-ROOT = Path(__file__).resolve().parents[2]
-PRESETS = ROOT / "workflow" / "presets"
+# Of the package, also where that is no checkout: workflow/presets and workflow/schemas are links to them.
+PRESETS = resources.files("scatterheal.settings") / "presets"
+SCHEMAS = resources.files("scatterheal.settings") / "schemas"
 # What the pipeline itself puts into the results folder.
 RESERVED = ("logs", "benchmarks", "summary.csv", "report.html")
 
@@ -62,7 +64,7 @@ def read_config(raw: dict[str, Any], path: Path | str = "config.yaml") -> Config
     both = sorted(set(config.grid or {}) & set(given))
     if both:
         raise ScanError(f"{path}: fit.{both[0]}: grid has an axis {both[0]} that overrides it; remove one of the two")
-    preset = yaml.safe_load((PRESETS / f"{config.preset}.yaml").read_text())
+    preset = yaml.safe_load((PRESETS / f"{config.preset}.yaml").read_text(encoding="utf-8"))
     # What is given wins over the preset: a fixed value over its axis too.
     preset_grid = {axis: values for axis, values in preset["grid"].items() if axis not in given}
     grid = preset_grid if config.grid is None else config.grid

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
 from scatterheal.settings.models import Colour, Config, Fit, Mask, Scan, Shape, Stripes
-from scatterheal.settings.reading import PRESETS, ROOT
+from scatterheal.settings.reading import PRESETS
+
+# The checkout, where the files are written.
+ROOT = Path(__file__).resolve().parents[2]
 
 PAGES = {
     "config.yaml": (Config, "One run of the pipeline."),
@@ -40,7 +44,7 @@ This page is generated from `scatterheal/settings/models.py` by `python -m scatt
 def files() -> dict[str, str]:
     """The text of every generated file, by its path in the repository."""
     schemas = {
-        f"workflow/schemas/{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
+        f"scatterheal/settings/schemas/{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
         for name, model in (("config", Config), ("scan", Scan))
     }
     tables = "".join(f"\n## {title}\n\n{words}\n\n{_table(model)}" for title, (model, words) in PAGES.items())
@@ -51,7 +55,8 @@ def _table(model: type[BaseModel]) -> str:
     """The keys of one model as a Markdown table; of hyperparameters what each preset makes of them."""
     columns: dict[str, dict[str, Any]] = {"default": {}}
     if model is Fit:
-        presets = {name: yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) for name in ("scattering", "paper")}
+        paths = {name: PRESETS / f"{name}.yaml" for name in ("scattering", "paper")}
+        presets = {name: yaml.safe_load(path.read_text(encoding="utf-8")) for name, path in paths.items()}
         columns = {f"`preset: {name}`": {**preset["fit"], **preset["grid"]} for name, preset in presets.items()}
     lines = [f"| key | {' | '.join(columns)} | meaning |", "|---" * (len(columns) + 2) + "|"]
     for key, field in model.model_fields.items():
@@ -72,4 +77,4 @@ def _shown(default: Any) -> str:
 
 if __name__ == "__main__":
     for path, text in files().items():
-        (ROOT / path).write_text(text)
+        (ROOT / path).write_text(text, encoding="utf-8")
