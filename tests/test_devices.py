@@ -19,9 +19,10 @@ TAKES_ONE = """
 import logging, sys
 from pathlib import Path
 from scatterheal.compute import gpus
+from scatterheal.compute.ending import end_in_time
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-resume.end_in_time()
+end_in_time()
 print(*gpus.wait_for_one(["a", "b"], int(sys.argv[2]), Path(sys.argv[1])), flush=True)
 input()
 """

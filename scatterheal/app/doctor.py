@@ -92,7 +92,6 @@ def installation() -> list[Finding]:
     """Where scatterheal lives, and on what machine."""
     folder = Path(scatterheal.__file__).parent
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     # What the counts above do not know.
     by = "by the container or the cluster's job"
     cores_limit = f", limited to {limits.cores():.1f} {by}" if limits.cores() < math.inf else ""
@@ -102,7 +101,7 @@ def installation() -> list[Finding]:
         Finding("python", f"{platform.python_version()} in {sys.prefix}"),
         Finding("platform", platform.platform()),
         Finding("cores", f"{usable} of {os.cpu_count()}{cores_limit}"),
-        Finding("memory", f"{memory / GIB:.1f} GiB{memory_limit}"),
+        _tried("memory", lambda: f"{_memory() / GIB:.1f} GiB{memory_limit}", "pip install psutil"),
     ]
 
 
@@ -248,6 +247,13 @@ def _commit(root: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f" (git does not answer: {error})"
     return f" (git {told.stdout.strip() or told.stderr.strip()})"
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has."""
+    import psutil
+
+    return psutil.virtual_memory().total
 
 
 def _gpus() -> str:

@@ -127,8 +127,9 @@ class SideFile:
 
     def remove(self) -> None:
         """Forget the state of a training whose outcome is complete."""
-        for path in (self.path, storage.part_of(self.path), self.lock):
+        for path in (self.path, storage.part_of(self.path)):
             path.unlink(missing_ok=True)
+        locks.remove(self.lock)
 
 
 def wanted(side: SideFile | None) -> Callable[[], bool]:

@@ -1,18 +1,23 @@
-"""Locks between processes: files that a process holds until it ends, however it does."""
+"""Locks between processes: files that a process holds until it ends, however it does.
+
+The lock itself is filelock's, on every system. Its `FileLock` would not do: it refuses another user's file in a folder
+that all share, and does not see that a file which it holds was removed.
+"""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 log = logging.getLogger(__name__)
 
 # What a file system says that knows no locks, or none of files that are only read.
 WITHOUT = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
-# Closed by the system alone.
+# Those that are not removed are closed by the system alone.
 _held: dict[Path, int] = {}
 
 
@@ -46,19 +51,41 @@ def hold(path: Path) -> bool:
             # Another user's, in a folder that all share.
             file = os.open(path, os.O_RDONLY)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return False
+            if not lock_descriptor(file, blocking=False):
+                os.close(file)
+                return False
         except OSError as error:
             if error.errno not in WITHOUT:
                 raise
             log.warning("%s: this file system knows no locks; see that nothing runs twice", path)
         # Whatever this user's umask, others are to see whether it is held.
-        if os.fstat(file).st_uid == os.getuid():
+        if hasattr(os, "fchmod") and os.fstat(file).st_uid == os.getuid():
             os.fchmod(file, 0o666)
         # Who held it before may have removed it since.
         if path.exists() and os.path.samestat(os.fstat(file), os.stat(path)):
             _held[path] = file
             return True
+        os.close(file)
+
+
+def remove(path: Path) -> None:
+    """Remove a lock's file, and let go of it where this process has it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     held = hold(Path(folder, "lock"))
+    ...     remove(Path(folder, "lock"))
+    ...     list(Path(folder).iterdir())
+    []
+    """
+    file = _held.pop(path, None)
+    if os.name == "nt" and file is not None:
+        # Windows removes no file that is open.
+        os.close(file)
+        file = None
+    path.unlink(missing_ok=True)
+    # Only now, so that who waited for it sees that it is gone, and makes its own.
+    if file is not None:
         os.close(file)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import logging
-import resource
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psutil
 
 from scatterheal import storage
 from scatterheal.errors import ScanError
@@ -88,10 +89,21 @@ def _of_the_disk(error: OSError, results: Path) -> bool:
 
 def _say_memory(log: logging.Logger) -> None:
     """In every log, the most that the job ever held, which Snakemake's own benchmarks see twice a minute only."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    most = _most_memory()
     for begun in _logs(log):
         _own.set(begun)
-        log.info("at most %.2f GB of memory", kilobytes * 1024 / 1e9)
+        log.info("at most %.2f GB of memory", most / 1e9)
+
+
+def _most_memory() -> int:
+    """The most bytes that this process ever held."""
+    try:
+        import resource
+    except ImportError:
+        # Windows; elsewhere psutil knows only what is held now.
+        return psutil.Process().memory_info().peak_wset
+    # Linux counts kilobytes, macOS bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _logs(log: logging.Logger) -> list[logging.FileHandler]:
