@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def test_all_is_well_here(capsys, monkeypatch):
     found = dict(line.split(":", 1) for line in lines[:-2])
     assert set(found) >= {"scatterheal", "python", "cores", "memory", *doctor.PACKAGES, "processor", "GPU", "heal"}
     assert all(line[15] == " " and line[16] != " " for line in lines[:-2])
-    assert f"{__version__} in {Path(doctor.__file__).parent}" in found["scatterheal"]
+    assert f"{__version__} in {Path(doctor.__file__).parents[1]}" in found["scatterheal"]
     assert "5 iterations in " in found["heal"] and re.search("precision: |float32 by itself", found["bfloat16"])
 
 
@@ -40,6 +41,28 @@ def test_a_missing_and_a_broken_package_are_told_apart(tmp_path, monkeypatch, ca
         "h5py: libhdf5.so.310: cannot open; pip install --force-reinstall --no-deps h5py",
     ]
     assert not any(line.startswith(("GPU", "bfloat16", "bitshuffle", "heal")) for line in lines)
+
+
+def test_an_extra_that_is_not_installed_is_said_and_no_problem(tmp_path, monkeypatch):
+    (tmp_path / "broken_plugin.py").write_text("raise ImportError('no such symbol')")
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = {"opencv": {"cv": "no_such_module"}, "slurm": {"plugin": "broken_plugin"}, "workflow": {"numpy": "numpy"}}
+    monkeypatch.setattr(doctor, "EXTRAS", asked)
+    opencv, slurm, workflow = map(doctor.extra, asked)
+    assert opencv == ("[opencv]", "not installed (cv); pip install 'scatterheal[opencv]'", None)
+    assert slurm.problem == "no such symbol; pip install --force-reinstall --no-deps plugin"
+    assert workflow == ("[workflow]", f"numpy {np.__version__}", None)
+
+
+def test_it_looks_at_all_that_scatterheal_asks_for():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+
+    def names(requirements):
+        return {re.match(r"[\w-]+", each)[0].lower() for each in requirements} - {"scatterheal"}
+
+    assert names(project["dependencies"]) <= {name.lower() for name in doctor.PACKAGES}
+    extras = {name: names(asked) for name, asked in project["optional-dependencies"].items() if name != "test"}
+    assert extras == {name: set(asked) for name, asked in doctor.EXTRAS.items()}
 
 
 @pytest.mark.parametrize("last", [0.5, np.nan, 0.4])
@@ -103,5 +126,20 @@ def test_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"scatterheal {__version__}\n"
-    with pytest.raises(SystemExit, match="2"):
-        main([])
+
+
+def test_a_shell_completes_commands_and_files(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", "bash"])
+    said = capsys.readouterr().out
+    assert "(doctor add" in said and "add_pos_0_COMPGEN=_shtab_compgen_files" in said
+
+
+def test_the_exit_code_says_whose_fault_it_is(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "0 all went well, 1 a file cannot be used" in " ".join(capsys.readouterr().out.split())
+    assert main(["add", str(tmp_path / "none.cbf")]) == 1
+    for wrong in ([], ["add"], ["heel", "frame.cbf"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)

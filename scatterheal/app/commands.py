@@ -9,12 +9,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import shtab
+
 from scatterheal import __version__
 from scatterheal.app.doctor import examine
 from scatterheal.errors import ScanError
 
 # Seconds after which `doctor` ends itself and shows where it hung; it takes about ten.
 LIMIT = 120
+CODES = "exit codes: 0 all went well, 1 a file cannot be used or something does not work, 2 the command line is wrong"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,17 +32,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     code : int
         0 where all went well, 1 where something did not.
+
+    Raises
+    ------
+    SystemExit
+        With 2 where the command line is wrong; with 0 after ``--help``, ``--version`` and ``--print-completion``.
     """
-    parser = argparse.ArgumentParser(prog="scatterheal", description="Heal X-ray scattering images.")
+    parser = argparse.ArgumentParser(prog="scatterheal", description="Heal X-ray scattering images.", epilog=CODES)
     parser.add_argument("--version", action="version", version=f"scatterheal {__version__}")
+    shtab.add_argument_to(parser, "--print-completion", help="print a shell's completion of commands and files")
     commands = parser.add_subparsers(dest="command", required=True)
 
     command = commands.add_parser("doctor", help="check that everything works here; add its output to a question")
     command.set_defaults(run=lambda _: doctor())
 
     command = commands.add_parser("add", help="write a starter YAML and a mask picture for each of your files")
-    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a detector frame or a figure")
-    command.add_argument("--scans", type=Path, default=Path("scans"), help="the folder of YAML files (default: scans)")
+    files = command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a detector frame or a figure")
+    files.complete = shtab.FILE
+    folder = command.add_argument("--scans", type=Path, default="scans", help="folder of YAML files (default: scans)")
+    folder.complete = shtab.DIRECTORY
     command.set_defaults(run=lambda chosen: add(chosen.paths, chosen.scans))
 
     chosen = parser.parse_args(arguments)

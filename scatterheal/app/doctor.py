@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# Packages by the name under which pip knows them, and the module of each that is imported.
+# Packages by the name under which pip knows them, and the module of each that is imported: what everything needs, and
+# what only an extra of scatterheal brings.
 PACKAGES = {
-    "snakemake": "snakemake",
     "torch": "torch",
     "numpy": "numpy",
     "scipy": "scipy",
@@ -41,6 +41,16 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "pandas": "pandas",
     "pydantic": "pydantic",
+    "pyyaml": "yaml",
+    "psutil": "psutil",
+    "filelock": "filelock",
+    "tqdm": "tqdm",
+    "shtab": "shtab",
+}
+EXTRAS = {
+    "workflow": {"snakemake": "snakemake", "pygments": "pygments"},
+    "slurm": {"snakemake-executor-plugin-slurm": "snakemake_executor_plugin_slurm"},
+    "opencv": {"opencv-python-headless": "cv2"},
 }
 # What decides how fast convolutions are: x86's names, then ARM's.
 INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "bf16", "sve")
@@ -75,6 +85,7 @@ def examine() -> Iterator[Finding]:
         finding = package(name, module)
         broken |= {name} if finding.problem else set()
         yield finding
+    yield from map(extra, EXTRAS)
     if "torch" not in broken:
         yield from computing()
         import torch
@@ -127,6 +138,27 @@ def package(name: str, module: str) -> Finding:
 
     missing = importlib.util.find_spec(module) is None
     return _tried(name, look, f"pip install {name}" if missing else f"pip install --force-reinstall --no-deps {name}")
+
+
+def extra(name: str) -> Finding:
+    """The versions of what an extra of scatterheal brings; one that is not installed is no problem.
+
+    Examples
+    --------
+    >>> extra("workflow").name
+    '[workflow]'
+    """
+    brought = EXTRAS[name]
+    missing = [package for package, module in brought.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        return Finding(f"[{name}]", f"not installed ({', '.join(missing)}); pip install 'scatterheal[{name}]'")
+
+    def look() -> str:
+        for module in brought.values():
+            importlib.import_module(module)
+        return ", ".join(f"{package} {version(package)}" for package in brought)
+
+    return _tried(f"[{name}]", look, f"pip install --force-reinstall --no-deps {' '.join(brought)}")
 
 
 def computing() -> list[Finding]:
