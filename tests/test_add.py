@@ -1,5 +1,6 @@
 """`scatterheal add`: a starter YAML that says what was found, and that the pipeline takes."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from scatterheal import storage
 from scatterheal.app import commands
+from scatterheal.app.add import seen_from
 from scatterheal.pipeline import prepare
 from scatterheal.settings.models import Scan
 from scatterheal.settings.reading import read_scan, read_scans, scan_files
@@ -88,6 +90,14 @@ def test_another_file_of_the_same_name_gets_a_name_of_its_own(folder):
     np.save(folder / "demo_waxs.npy", storage.read_tiff(folder / "demo_waxs.tif"))
     assert commands.main(["add", "demo_waxs.npy"]) == 0
     assert (folder / "scans" / "demo_waxs_npy.yaml").is_file()
+
+
+def test_a_file_on_another_drive_is_named_whole(monkeypatch):
+    def refuse(path, start):
+        raise ValueError("path is on mount 'C:', start on mount 'D:'")
+
+    monkeypatch.setattr(os.path, "relpath", refuse)
+    assert seen_from(Path("/scans"), Path("/python/schema.json")) == "/python/schema.json"
 
 
 def test_colour_pictures_in_a_tiff_are_figures(folder):

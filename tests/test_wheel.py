@@ -62,5 +62,5 @@ def test_it_has_its_presets_and_schemas(ask):
     assert ask("python", "-c", READS_ITS_FILES) == "3 vase Scan\n"
 
 
-def test_everything_works_in_it(ask):
+def test_the_doctor_finds_that_everything_works_in_it(ask):
     assert ask("scatterheal", "doctor").endswith("Everything that scatterheal needs works.\n")

@@ -95,6 +95,21 @@ def _free_name(path: Path, image: Path, folder: Path) -> str:
     raise ScanError(f"{target} is there already; edit it by hand, or remove it to start anew")
 
 
+def seen_from(folder: Path, path: Path) -> str:
+    """The way from a folder to a file, with forward slashes; the whole path where that is on another drive.
+
+    Examples
+    --------
+    >>> seen_from(Path("work/scans"), Path("work/data/frame.cbf"))
+    '../data/frame.cbf'
+    """
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        # Windows: there is no way from one drive to another.
+        return path.as_posix()
+
+
 def is_picture(path: Path) -> bool:
     """Whether a file holds colours rather than counts: by its ending, and of a TIFF by its channels.
 
@@ -171,7 +186,7 @@ def _shape(record: dict[str, Any], shape: tuple[int, int]) -> str:
 def _yaml(image: Path, kind: str, frames: int, prepared: Prepared, overlay: Path, folder: Path) -> str:
     """The text of a starter YAML: every key is what the pipeline does by itself, with what it found beside it."""
     found = _found(prepared)
-    schema = os.path.relpath(SCHEMA, folder.resolve())
+    schema = seen_from(folder.resolve(), SCHEMA)
     lines = [
         f"# yaml-language-server: $schema={schema}",
         f"# Written by scatterheal add. Compare with {overlay.name}; what is wrong there, give here instead of auto.",

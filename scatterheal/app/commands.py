@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,6 +73,7 @@ def add(paths: Sequence[Path], scans: Path) -> int:
     """
     # Slow to import, and `doctor` has to work where some of it is broken.
     from scatterheal.app.add import add as add_scan
+    from scatterheal.app.add import seen_from
 
     problems = 0
     added = []
@@ -89,7 +89,7 @@ def add(paths: Sequence[Path], scans: Path) -> int:
         for line in done.summary:
             print(f"  {line}")
     if added:
-        snakemake = os.path.relpath(Path(sys.executable).with_name("snakemake"))
+        snakemake = seen_from(Path.cwd(), Path(sys.executable).with_name("snakemake"))
         folder = "" if scans == Path("scans") else f" --config scans={scans}"
         print(f"next, from the folder of the Snakefile: {snakemake} --cores all{folder}")
     return 1 if problems else 0
