@@ -26,10 +26,12 @@ from skimage.measure import block_reduce
 from scatterheal import storage
 from scatterheal.compute.devices import choose_device, describe_device, use_threads
 from scatterheal.dip.inpaint import inpaint
+from scatterheal.dip.scene import settled
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import USER
 from scatterheal.pictures.look import Look, render
+from scatterheal.settings.models import Fit
 from scatterheal.settings.reading import read_config
 from scatterheal.settings.reference import ROOT
 from scatterheal.settings.runs import spelled
@@ -64,19 +66,20 @@ def picture(name: str, folds: int) -> tuple[Pattern, NDArray[np.uint8]]:
     return Pattern(image, 0 * reasons, reasons > 0, None, units.scale_of(image, "colours")), hidden
 
 
-def train(scan: Pattern, hidden: NDArray[np.uint8], fit: dict[str, Any], painted: Path) -> dict[str, Any]:
+def train(scan: Pattern, hidden: NDArray[np.uint8], fit: Fit, painted: Path) -> dict[str, Any]:
     """One setting on one scan: what its pictures cost and score, the means over the folds."""
     start = time.monotonic()
-    done = inpaint(scan, hidden, fit, choose_device("auto"))
+    device = choose_device("auto")
+    done = inpaint(scan, hidden, settled(fit, scan, device), device)
     storage.write_png(painted, render(done.models[0], Look()))
     # Pictures at equal distances; before the first iteration there is none.
     checks = np.array(done.curve["iteration"])
-    at = [np.abs(checks - fit["iterations"] * (k + 1) / FRAMES).argmin() for k in range(FRAMES)]
+    at = [np.abs(checks - fit.iterations * (k + 1) / FRAMES).argmin() for k in range(FRAMES)]
     score, loss = (
         np.mean([done.curve[f"{what}_{fold}"] for fold in range(len(hidden))], axis=0)[at].tolist()
         for what in ("score", "loss")
     )
-    seconds = (time.monotonic() - start) / (fit["iterations"] * len(hidden))
+    seconds = (time.monotonic() - start) / (fit.iterations * len(hidden))
     return {"score": score, "loss": loss, "collapsed": done.metrics["collapsed"], "seconds": seconds}
 
 
@@ -187,7 +190,7 @@ def main() -> None:
         slug = "_".join([name, *(f"{key}-{spelled(value)}" for key, value in given.items()), f"folds-{asked.folds}"])
         kept = asked.cache / f"{slug}.json"
         if not kept.exists():
-            fit = read_config({"preset": "paper", "grid": {}, "fit": given}).fit.model_dump(exclude={"device"})
+            fit = read_config({"preset": "paper", "grid": {}, "fit": given}).fit
             storage.write_json(kept, train(scan, hidden, fit, kept.with_suffix(".png")))
             print(f"{slug}: {storage.read_json(kept)}", file=sys.stderr, flush=True)
         found = storage.read_json(kept)

@@ -31,13 +31,14 @@ from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.compute.devices import choose_device, describe_device, use_threads
 from scatterheal.dip import halving
-from scatterheal.dip.inpaint import Inpainted, Training
+from scatterheal.dip.inpaint import Inpainted
+from scatterheal.dip.scene import settled
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern, centre_of
 from scatterheal.pipeline.prepare import prepare
 from scatterheal.settings.reading import read_config, read_scan
 from scatterheal.settings.reference import ROOT
-from scatterheal.settings.runs import runs_of
+from scatterheal.settings.runs import fit_of, hyperparameters_of, runs_of
 from scatterheal.validation import holdout
 from scatterheal.validation.rank import rank
 
@@ -78,20 +79,21 @@ def record(
     plan: Sequence[halving.Rung],
 ) -> dict[str, Any]:
     """One run, trained to its end: how it stands where each rung ends, and what it would leave behind there."""
-    training = Training(scan, hidden, hyperparameters, device)
+    chosen = settled(fit_of(hyperparameters), scan, device)
+    (training,) = halving.trainings(scan, hidden, {"run": chosen}, device).values()
     rungs = {}
     for rung in plan:
         training.advance(rung.until)
         told = {"standing": training.standing(), "metrics": training.result().metrics}
         rungs[str(rung.until)] = {"trained": training.trained, "ended": training.ended, **told}
-    return {"chosen": training.chosen, "rungs": rungs}
+    return {"chosen": hyperparameters_of(chosen), "rungs": rungs}
 
 
 class Replay:
     """A training of which `record` knows how it goes."""
 
     def __init__(self, recorded: Mapping[str, Any]) -> None:
-        self.chosen, self.rungs = recorded["chosen"], recorded["rungs"]
+        self.chosen, self.rungs = fit_of(recorded["chosen"]), recorded["rungs"]
 
     def advance(self, until: int) -> None:
         """Go on to the end of a rung."""
@@ -104,7 +106,7 @@ class Replay:
 
     def result(self) -> Inpainted:
         """What is left behind, without its images."""
-        return Inpainted(None, None, self.trained, {}, {}, self.told["metrics"], self.chosen)
+        return Inpainted(None, None, self.trained, {}, {}, self.told["metrics"])
 
 
 def recorded(name: str, runs: Mapping[str, dict[str, Any]], cache: Path) -> dict[str, Any]:

@@ -26,18 +26,19 @@ from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.compute.devices import choose_device, use_threads
 from scatterheal.dip.inpaint import inpaint
-from scatterheal.dip.refit import refit
+from scatterheal.dip.scene import settled
 from scatterheal.methods import baselines
 from scatterheal.methods.baselines import METHODS
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern, centre_of
 from scatterheal.pattern.pixels import GAP, USER
+from scatterheal.pipeline.healing import refit_seeds, with_all_pixels
 from scatterheal.pipeline.prepare import prepare
 from scatterheal.settings.reading import read_config, read_scan
 from scatterheal.settings.reference import ROOT
-from scatterheal.settings.runs import runs_of
+from scatterheal.settings.runs import fit_of, runs_of
 from scatterheal.validation import holdout
-from scatterheal.validation.certainty import Fold, calibrate, reach, sd_image
+from scatterheal.validation.certainty import certainty
 from scatterheal.validation.judge import judge
 from scatterheal.validation.rank import chosen, rank
 
@@ -53,6 +54,8 @@ class Case:
 
     pattern: Pattern
     """With the judging pixels missing."""
+    reasons: NDArray[np.integer]
+    """(height, width): why its pixels are missing; the judging ones as if somebody had drawn them."""
     valid: NDArray[np.bool_]
     """(height, width): those too are."""
     truth: NDArray | None
@@ -144,7 +147,7 @@ def case(
     missing = without > 0
     known = units.scale_of(counts, "counts", valid=~missing)
     scan = Pattern(counts, flags, missing, centre, known)
-    return Case(scan, reasons == 0, truth, np.where(judged, GAP, 0)[None], folds)
+    return Case(scan, without, reasons == 0, truth, np.where(judged, GAP, 0)[None], folds)
 
 
 def networks(config: Path | None) -> dict[str, dict[str, Any]]:
@@ -165,16 +168,12 @@ class Healed(NamedTuple):
 def network(found: Case, runs: dict, device: torch.device) -> Healed:
     """The pipeline's network: the best run of the grid, fitted again to all that is known."""
     scan = found.pattern
-    done = {run: inpaint(scan, found.folds, h, device) for run, h in runs.items()}
+    done = {run: inpaint(scan, found.folds, settled(fit_of(h), scan, device), device) for run, h in runs.items()}
     best = chosen(rank(runs, {run: fitted.metrics for run, fitted in done.items()}), "dip")
-    folds, iterations, first = done[best], done[best].iterations, runs[best]["seed"] + FOLDS
-    again = refit(scan, runs[best], iterations, range(first, first + REFITS), device)
-    hidden = found.folds > 0
-    each = [Fold(*fold) for fold in zip(folds.models, folds.spreads, hidden, strict=True)]
-    calibration = calibrate(scan.image, scan.flags, each, "counts")
-    _, beyond = reach(~scan.missing, hidden)
-    sd = sd_image(calibration, *again, scan.image, scan.flags, ~scan.missing, beyond)
-    return Healed(again.model, sd, f"{best}, {iterations} iterations")
+    folds, iterations = done[best], done[best].iterations
+    again = with_all_pixels(scan, runs[best], iterations, refit_seeds(runs[best], FOLDS, REFITS), device)
+    sure = certainty(scan, found.reasons, found.folds, folds.models, folds.spreads, *again)
+    return Healed(again.model, sure.sd, f"{best}, {iterations} iterations")
 
 
 def heal(found: Case, method: str, runs: dict) -> Healed:

@@ -60,13 +60,13 @@ ENGINES = {"plain loop": ("reference", False), "fast": ("fast", False), "sparing
 LIMITS = (1, 9)
 
 
-def hyperparameters(case: Case) -> dict[str, Any]:
+def hyperparameters(case: Case, engine: str) -> Fit:
     """Two iterations."""
     how = (
         {"input": "meshgrid"} if case.domain == "cartesian" else {"input": "noise", "loss": "poisson", "average": 0.97}
     )
-    asked = Fit(network=case.network, channels=case.channels, precision=case.precision, iterations=2, **how)
-    return asked.model_dump(exclude={"device"})
+    sizes = {"network": case.network, "channels": case.channels, "precision": case.precision, "engine": engine}
+    return Fit(**sizes, iterations=2, **how)
 
 
 def canvas_of(case: Case, shape: tuple[int, int]) -> Canvas:
@@ -93,7 +93,7 @@ def taken(case: Case, engine: str, sparing: bool) -> int:
             }
         scene = Scene(*view(canvas_of(case, shape), shape), np.ones(shape, bool), counts, **of_counts)
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        chosen = {**hyperparameters(case), "engine": engine}
+        chosen = hyperparameters(case, engine)
         for _ in train(scene, chosen, torch.device("cpu"), 2, None, None, sparing):
             pass
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) * 1024
@@ -112,7 +112,7 @@ def main() -> None:
         print(f"| {case.network} | {pixels} | {case.domain}, {canvas.rows} x {canvas.columns} ", end="")
         print(f"| {case.channels} | {case.precision} |", end="")
         for engine, sparing in ENGINES.values():
-            chosen = {**hyperparameters(case), "engine": engine}
+            chosen = hyperparameters(case, engine)
             told = needed(canvas, inputs, 1, chosen, case.height * case.width, case.censored, sparing)
             if engine == "fast" and case.precision == "bfloat16" and not computes_in_16_bits(cpu):
                 print("  |  |", end="", flush=True)

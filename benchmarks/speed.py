@@ -19,7 +19,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -60,7 +60,7 @@ def paper(engine: str, precision: str) -> dict[str, float]:
     canvas = cartesian(known.shape, None)
     image = np.random.default_rng(0).random(known.shape, dtype=np.float32)
     scene = Scene(*view(canvas, known.shape), known, image[known][:, None])
-    chosen = Fit(**PAPER, precision=precision).model_dump()
+    chosen = Fit(**PAPER, precision=precision)
     paintings = ENGINES[engine](scene, chosen, CPU, 1)
     next(paintings)
     products = Products()
@@ -102,15 +102,13 @@ def scattering(engine: str, precision: str) -> dict[str, Any]:
 
     from scatterheal.counts.deviance import deviance
     from scatterheal.dip.engines import ENGINES
-    from scatterheal.dip.scene import painted, prepare, taken
+    from scatterheal.dip.scene import painted, prepare, settled
     from scatterheal.settings.reading import read_config
-    from scatterheal.settings.runs import runs_of
 
     found = real("HDPE_85_low")
     scan, judged = found.pattern, found.hidden[0] > 0
     asked = {"domain": "polar", "start": "radial", "iterations": LAST, "precision": precision}
-    (run,) = runs_of(read_config({"grid": {}, "fit": asked})).values()
-    chosen = taken(run, "counts", centred=True)
+    chosen = settled(read_config({"grid": {}, "fit": asked}).fit, scan, CPU)
     counts, flags = scan.image[judged], scan.flags[judged]
     if engine == "prototype":
         rates = prototype(scan.image, ~scan.missing, scan.centre, chosen)
@@ -131,7 +129,7 @@ def scattering(engine: str, precision: str) -> dict[str, Any]:
 
 
 def prototype(
-    counts: NDArray, known: NDArray[np.bool_], centre: tuple[float, float], chosen: Mapping[str, Any]
+    counts: NDArray, known: NDArray[np.bool_], centre: tuple[float, float], chosen: Any
 ) -> Iterator[tuple[int, Callable[[], NDArray[np.float32]]]]:
     """The plain eager loop: after every so many iterations what it paints of every pixel, when asked."""
     from scatterheal.dip import network
@@ -143,7 +141,7 @@ def prototype(
     grid = torch.as_tensor(at, dtype=torch.float32)[None]
     seen, values = torch.as_tensor(known), torch.as_tensor(counts[known])
     torch.manual_seed(0)
-    built = network.build("vase", 16, 1, chosen["channels"], wraps=True)
+    built = network.build("vase", 16, 1, chosen.channels, wraps=True)
     for parent in list(built.modules()):
         for name, layer in parent.named_children():
             if isinstance(layer, Padding):
@@ -151,11 +149,11 @@ def prototype(
     built = built.to(memory_format=torch.channels_last)
     size = network.padded_size("vase", PROTOTYPE_ROWS, PROTOTYPE_ANGLES)
     still = 0.1 * torch.rand(1, 16, *size).contiguous(memory_format=torch.channels_last)
-    optimiser = torch.optim.Adam(built.parameters(), lr=chosen["lr"])
+    optimiser = torch.optim.Adam(built.parameters(), lr=chosen.lr)
     level, average = float(values.mean().log()), None
-    for iteration in range(1, chosen["iterations"] + 1):
-        fed = still + chosen["reg_noise_std"] * torch.randn_like(still)
-        with torch.autocast("cpu", torch.bfloat16, enabled=chosen["precision"] == "bfloat16"):
+    for iteration in range(1, chosen.iterations + 1):
+        fed = still + chosen.reg_noise_std * torch.randn_like(still)
+        with torch.autocast("cpu", torch.bfloat16, enabled=chosen.precision == "bfloat16"):
             canvas = built(fed)
         canvas = canvas.float()[..., :PROTOTYPE_ROWS, :]
         # The first column again closes the circle.
@@ -166,7 +164,7 @@ def prototype(
         loss.backward()
         optimiser.step()
         painted = log_rate.detach()
-        average = painted if average is None else average.lerp(painted, max(1 - chosen["average"], 2 / (iteration + 1)))
+        average = painted if average is None else average.lerp(painted, max(1 - chosen.average, 2 / (iteration + 1)))
         if iteration % CHECK_EVERY == 0:
             yield iteration, lambda average=average: average.exp().numpy()
 

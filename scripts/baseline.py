@@ -2,28 +2,19 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from scatterheal import storage
-from scatterheal.methods.baselines import NEED_CENTRE, heal
 from scatterheal.pattern.pattern import overlay
 from scatterheal.pipeline import logs
+from scatterheal.pipeline.healing import without_each_fold
 from scatterheal.pipeline.read_pattern import read_pattern
 from scatterheal.validation.judge import judge
 
-method = snakemake.params.hyperparameters["method"]
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 scan = read_pattern(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
-known = [~scan.missing & (of_fold == 0) for of_fold in hidden]
-if scan.centre is None and method in NEED_CENTRE:
-    # Not a number anywhere: it comes last, and stops no other method.
-    log.warning("%s needs the beam centre, and this scan has none; give centre: [x, y]", method)
-    models = np.full((len(known), *scan.image.shape), np.nan, np.float32)
-else:
-    models = np.stack([heal(method, scan.image, of_fold, scan.centre, scan.scale.unit) for of_fold in known])
+models = without_each_fold(snakemake.params.hyperparameters["method"], scan, hidden)
 metrics = judge(scan, models, hidden, truth)
 log.info("score of the hidden pixels: %.6f", metrics["score"])
 

@@ -9,9 +9,9 @@ from PIL import Image
 from scatterheal.app.simulate import ring
 from scatterheal.physics.compare import compare
 from scatterheal.pictures import curves
-from scatterheal.pictures.certainty import calibration, sd_map
+from scatterheal.pictures.certainty import draw_calibration, draw_sd
 from scatterheal.polar.coordinates import radius_and_chi
-from scatterheal.validation.certainty import BLOCKS
+from scatterheal.validation.calibration import BLOCKS
 from scatterheal.validation.coverage import Coverage
 
 SHAPE, CENTRE = (90, 120), (61.0, 40.0)
@@ -51,7 +51,7 @@ def test_calibration(tmp_path):
     table = pd.DataFrame(rows, columns=["fold", "side", "judged", "within_68", "within_95"])
     found = Coverage(table, random.uniform(size=900).astype(np.float32))
     for name in ("a.png", "b.png"):
-        calibration(tmp_path / name, found, "a scan")
+        draw_calibration(tmp_path / name, found, "a scan")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -63,7 +63,7 @@ def test_sd_map(tmp_path, shape, healed):
     rate = np.full(shape, 4, np.float32)
     sd = 0.2 * rate
     sd[27 if healed == "some known" else slice(None)] = 0.8 if healed == "all known" else np.nan
-    sd_map(tmp_path / "sd.png", sd, rate, valid, "a scan")
+    draw_sd(tmp_path / "sd.png", sd, rate, valid, "a scan")
     assert Image.open(tmp_path / "sd.png").size[0] > 300
 
 

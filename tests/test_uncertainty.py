@@ -10,7 +10,7 @@ from scipy.stats import kstest, nbinom, poisson
 from scatterheal.app.simulate import radius_and_azimuth
 from scatterheal.counts.ensemble import pool
 from scatterheal.errors import ScanError
-from scatterheal.validation.certainty import (
+from scatterheal.validation.calibration import (
     EXPECTED,
     UNSURE,
     Calibration,

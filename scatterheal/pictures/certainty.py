@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BINS = 20
 
 
-def calibration(path: Path, found: Coverage, title: str) -> None:
+def draw_calibration(path: Path, found: Coverage, title: str) -> None:
     """Draw whether hidden pixels lie where their predicted distributions say, and how often intervals hold them.
 
     The bars of a share are one standard deviation of chance: that of as many independent draws, each inside with the
@@ -78,7 +78,7 @@ def calibration(path: Path, found: Coverage, title: str) -> None:
     save_titled(figure, path, title)
 
 
-def sd_map(
+def draw_sd(
     path: Path,
     sd: NDArray[np.float32],
     rate: NDArray[np.float32],

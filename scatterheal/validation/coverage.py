@@ -11,7 +11,7 @@ from scipy import special
 
 from scatterheal.counts.deviance import LOWEST_RATE
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
-from scatterheal.validation.certainty import (
+from scatterheal.validation.calibration import (
     BLOCKS,
     Fold,
     Image,

@@ -103,3 +103,31 @@ def chosen(ranking: pd.DataFrame, heal_with: str) -> str:
     """
     of_kind = ranking if heal_with == "best" else ranking[ranking.method == "dip"]
     return str(of_kind.run.iloc[0])
+
+
+def remarks(ranking: pd.DataFrame, heal_with: str) -> list[str]:
+    """What a user is to know of the run that heals a scan, a line each; nothing where all is well.
+
+    Parameters
+    ----------
+    ranking : DataFrame
+        From `rank`.
+    heal_with : {"best", "dip"}
+
+    Examples
+    --------
+    >>> ranking = pd.DataFrame({"run": ["telea"], "method": ["telea"], "collapsed": [False]})
+    >>> remarks(ranking, "best")
+    ['telea scores better on the hidden pixels than every network, or as well for less; it heals this scan']
+    """
+    first, heals, lines = ranking.iloc[0], chosen(ranking, heal_with), []
+    if first.method != "dip":
+        instead = (
+            "it heals this scan" if heals == first.run else f"{heals} heals it all the same, as heal_with: dip says"
+        )
+        lines.append(
+            f"{first.run} scores better on the hidden pixels than every network, or as well for less; {instead}"
+        )
+    if first.collapsed:
+        lines.append("every run collapsed: none painted more than a constant, and this healing is worth nothing")
+    return lines

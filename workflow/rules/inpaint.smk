@@ -154,6 +154,7 @@ rule baseline:
             "methods.smoothest",
             "pattern.pattern",
             "pattern.units",
+            "pipeline.healing",
             "pipeline.read_pattern",
             "polar.grid",
             "validation.judge",
