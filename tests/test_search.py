@@ -15,6 +15,7 @@ from test_inpaint import CPU, HIDDEN, SCAN, hyperparameters
 from scatterheal import storage
 from scatterheal.dip.halving import Rung, cost, halving, rungs, trainings
 from scatterheal.dip.inpaint import Training, inpaint
+from scatterheal.settings.runs import hyperparameters_of
 
 spec = importlib.util.spec_from_file_location("of_halving", Path(__file__).parents[1] / "benchmarks" / "halving.py")
 benchmark = importlib.util.module_from_spec(spec)
@@ -174,7 +175,10 @@ def test_a_replay_of_the_whole_grid_decides_as_halving_does():
     """So that benchmarks/halving.py may train every run once."""
     asked = grid(iterations=40, stop="hidden", patience=8)
     true = {run: done.metrics for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU), CPU)}
-    records = {run: benchmark.record(SCAN, HIDDEN, chosen, CPU, rungs(5, 40, 2)) for run, chosen in asked.items()}
+    records = {
+        run: benchmark.record(SCAN, HIDDEN, hyperparameters_of(chosen), CPU, rungs(5, 40, 2))
+        for run, chosen in asked.items()
+    }
     replays = {run: benchmark.Replay(json.loads(storage.as_json(recorded))) for run, recorded in records.items()}
     replayed = {run: done.metrics for run, done in halving(replays, CPU)}
     assert list(replayed) == list(true)
