@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 from skimage.color import rgb2lab
 
 from scatterheal.app import simulate
+from scatterheal.pattern.meaning import ColourTable
 from scatterheal.reading import colour_maps, crop, frames, plot_area
 from scatterheal.settings.models import Scan
 from scatterheal.settings.reading import read_scans, scan_files
@@ -104,7 +105,7 @@ def real_figures(scans: dict[str, Scan]) -> None:
         )
 
 
-def whole_counts(inverted: colour_maps.Inverted, table: colour_maps.ColourTable, limits: tuple[float, float]) -> str:
+def whole_counts(inverted: colour_maps.Inverted, table: ColourTable, limits: tuple[float, float]) -> str:
     """Shares of unclipped pixels, and of entries, below 30 counts whose interval holds a whole count: two cells."""
     low, high = limits
 
@@ -136,7 +137,7 @@ def jpeg(scan: Scan) -> None:
     above = None
     for name, table in {
         "the map that its colour bar shows (parula)": colour_maps.colour_table(bar),
-        "its colour bar, pixel by pixel": colour_maps.ColourTable(bar, np.linspace(0, 1, len(bar) + 1)),
+        "its colour bar, pixel by pixel": ColourTable(bar, np.linspace(0, 1, len(bar) + 1)),
     }.items():
         inverted = colour_maps.invert(cropped.image, table)
         along = colour_maps.invert(bar[None], table)

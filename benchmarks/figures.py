@@ -22,6 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from scatterheal import storage
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import centre_of
 from scatterheal.pictures.look import UNKNOWN, as_counted, look_of, render
 from scatterheal.reading.bitmaps import Rgb
@@ -52,7 +53,7 @@ def enlarged(best: Rgb, cropped: Rgb, shape: tuple[int, int]) -> Rgb:
 def panels_of(folder: Path, name: str) -> list[tuple[str, Rgb]]:
     """Titles and pictures of one scan, all of one size."""
     scan, healed = (storage.read_png(folder / f"{shown}.png") for shown in ("cropped", "healed"))
-    meaning = storage.read_json(folder / "intensity.json")
+    meaning = Meaning.from_json(storage.read_json(folder / "intensity.json"))
     look = look_of(storage.read_tiff(folder / "intensity.tif"), meaning)
     model, missing = storage.read_tiff(folder / "model.tif"), storage.read_tiff(folder / "reasons.tif") > 0
     panels = [("scan", scan)]
@@ -61,7 +62,7 @@ def panels_of(folder: Path, name: str) -> list[tuple[str, Rgb]]:
         panels.append(("the report's best", enlarged(best, cropped, scan.shape[:2])))
     run = storage.read_json(folder / "chosen.json")["run"]
     panels.append((f"healed ({run})", healed))
-    if meaning["unit"] == "counts":
+    if meaning.unit == "counts":
         drawn = as_counted(healed, storage.read_tiff(folder / "healed.tif"), missing, look)
         panels.append(("counts drawn in the holes", drawn))
     return [*panels, ("the model", render(model, look))]

@@ -66,7 +66,7 @@ def scan_of(name: str) -> tuple[Pattern, NDArray[np.uint8]]:
         prepared = prepare(read_scan(FILES[name]))
         image, flags, meaning = prepared.intensity[:3]
         reasons, centre = prepared.reasons.reasons, centre_of(prepared.reasons.found)
-        unit, limits = meaning["unit"], meaning.get("limits")
+        unit, limits = meaning.unit, meaning.limits
     hidden = holdout.hide(reasons, units.grey_levels(image, unit), centre, FOLDS)
     return Pattern(image, flags, reasons > 0, centre, units.scale_of(image, unit, limits, reasons == 0)), hidden
 

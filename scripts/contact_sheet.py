@@ -5,13 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from scatterheal import storage
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pictures.contact_sheet import Tile, contact_sheet, labels
 from scatterheal.pictures.look import look_of, render
 from scatterheal.pipeline import logs
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-meaning = storage.read_json(Path(snakemake.input.meaning))
+meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 healed = dict(zip(snakemake.params.runs, snakemake.input.healed, strict=True))
 tiles = []

@@ -9,6 +9,7 @@ from scatterheal.compute.checkpoint import fingerprint, side_file
 from scatterheal.compute.ending import end_in_time
 from scatterheal.dip import halving
 from scatterheal.dip.scene import settled
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pictures.look import look_of
 from scatterheal.pipeline import logs, outcome
 from scatterheal.pipeline.read_pattern import read_pattern
@@ -28,7 +29,7 @@ log.info(devices.describe_device(device))
 scan = read_pattern(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
-meaning = storage.read_json(Path(snakemake.input.meaning))
+meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 of = fingerprint([runs, snakemake.params.code], [Path(file) for file in snakemake.input])
 sides = {run: side_file(folder, of, device) for run, folder in folders.items()}

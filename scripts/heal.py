@@ -7,6 +7,7 @@ import pandas as pd
 
 from scatterheal import storage
 from scatterheal.pattern import units
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import overlay
 from scatterheal.pipeline import export, logs, prepare, provenance
 from scatterheal.pipeline.read_pattern import read_pattern
@@ -21,7 +22,8 @@ log.info("healed by %s", chosen)
 reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
 measured = read_pattern(Path(snakemake.input.reasons).parent)
-cropped, meaning, found = (storage.read_json(Path(snakemake.input[name])) for name in ("cropped", "meaning", "parts"))
+cropped, found = (storage.read_json(Path(snakemake.input[name])) for name in ("cropped", "parts"))
+meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 geometry = prepare.with_found_centre(prepare.geometry_of(cropped, scan["poni"]), found["centre"])
 record = provenance.record(
     source=Path(snakemake.input.source),
@@ -41,7 +43,7 @@ record = provenance.record(
 healed = overlay(measured.image, reasons > 0, model)
 says = f"healed by scatterheal, method {run['hyperparameters']['method']}; pixels where reasons.tif > 0 are estimates"
 storage.write_tiff(Path(snakemake.output.healed), healed, description=says)
-if meaning["unit"] == "colours":
+if meaning.unit == "colours":
     # Formats of detector frames hold one number a pixel.
     healed, model = units.luminance(healed), units.luminance(model.clip(0, 255).astype(np.uint8))
 export.write_edf(Path(snakemake.output.edf), healed, record, geometry)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from scatterheal import storage
 from scatterheal.pattern import units
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import centre_of
 from scatterheal.pipeline import logs
 from scatterheal.validation import holdout
@@ -11,7 +12,7 @@ from scatterheal.validation import holdout
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 reasons = storage.read_tiff(Path(snakemake.input.reasons))
-unit = storage.read_json(Path(snakemake.input.meaning))["unit"]
+unit = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning))).unit
 centre = centre_of(storage.read_json(Path(snakemake.input.parts)))
 grey = units.grey_levels(storage.read_tiff(Path(snakemake.input.intensity)), unit)
 hidden = holdout.hide(reasons, grey, centre, snakemake.params.folds)

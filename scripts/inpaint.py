@@ -11,6 +11,7 @@ from scatterheal.compute.memory import ran_out
 from scatterheal.compute.side_by_side import side_by_side
 from scatterheal.dip.inpaint import inpaint
 from scatterheal.dip.scene import settled, views_of
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pictures.look import look_of
 from scatterheal.pipeline import logs, outcome
 from scatterheal.pipeline.read_pattern import read_pattern
@@ -25,7 +26,7 @@ device = gpus.take_device(snakemake.config)
 scan = read_pattern(Path(snakemake.input.hidden).parent)
 hidden = storage.read_pages(Path(snakemake.input.hidden))
 truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
-meaning = storage.read_json(Path(snakemake.input.meaning))
+meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 chosen = {run: settled(fit_of(asked), scan, device) for run, asked in runs.items()}
 views, sides = views_of(scan, chosen), {}

@@ -12,15 +12,15 @@ image = storage.read_tiff(Path(snakemake.input.image))
 cropped = storage.read_json(Path(snakemake.input.found))
 found = prepare.intensity_of(image, cropped, scan["colour"])
 meaning = found.meaning
-say = log.warning if meaning.get("not_whole_share") else log.info
-say("%s: %s", meaning["unit"], meaning["how"])
-if "table" in meaning:
-    log.info("limits %s, scale %s", meaning["limits"], meaning["scale"])
+say = log.warning if meaning.not_whole_share else log.info
+say("%s: %s", meaning.unit, meaning.how)
+if of_map := meaning.colour_scale:
+    log.info("limits %s, scale %s", list(of_map.limits), of_map.scale)
     log.info(
         "colours off the map: %.2f %%; at its low end: %.2f %%; at its high end: %.3f %%",
-        *(100 * meaning[f"{share}_share"] for share in ("off", "clipped_low", "clipped_high")),
+        *(100 * share for share in (of_map.off_share, of_map.clipped_low_share, of_map.clipped_high_share)),
     )
 
 storage.write_tiff(Path(snakemake.output.intensity), found.values)
 storage.write_tiff(Path(snakemake.output.flags), found.flags)
-storage.write_json(Path(snakemake.output.meaning), meaning)
+storage.write_json(Path(snakemake.output.meaning), meaning.to_json())

@@ -6,6 +6,7 @@ from pathlib import Path
 from scatterheal import storage
 from scatterheal.mask.reasons import check_share
 from scatterheal.pattern import pixels
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pipeline import logs, prepare
 from scatterheal.settings.models import Mask
 from scatterheal.settings.reading import check_geometry
@@ -15,7 +16,7 @@ log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 intensity = storage.read_tiff(Path(snakemake.input.intensity))
 flags = storage.read_tiff(Path(snakemake.input.flags))
-meaning = storage.read_json(Path(snakemake.input.meaning))
+meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 cropped = storage.read_json(Path(snakemake.input.found))
 check_geometry(Mask.model_validate(scan["mask"]), (intensity.shape[1], intensity.shape[0]))
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from scatterheal import storage
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pictures.look import look_of, render
 from scatterheal.pipeline import logs
 
 logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = storage.read_tiff(Path(snakemake.input.image))
-meaning = storage.read_json(Path(snakemake.input.meaning))
+meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 look = look_of(storage.read_tiff(Path(snakemake.input.intensity)), meaning)
 picture = render(image, look)
 if snakemake.wildcards.shown == "healed":

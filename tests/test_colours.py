@@ -11,6 +11,7 @@ from PIL import Image
 
 from scatterheal.app import simulate
 from scatterheal.errors import ScanError
+from scatterheal.pattern.meaning import ColourTable
 from scatterheal.reading import colour_maps
 from scatterheal.reading.crop import crop_scan
 
@@ -91,7 +92,7 @@ def test_an_end_of_its_own_makes_another_map():
 
 def test_colours_that_come_twice_get_the_whole_interval():
     """In the darkened map 0, 0, 255 is entry 7 and entry 31; log10 counts have only one place for it."""
-    table = colour_maps.ColourTable(DARKENED, np.linspace(0, 1, 257))
+    table = ColourTable(DARKENED, np.linspace(0, 1, 257))
     inverted = colour_maps.invert(DARKENED[None, [7, 31]], table)
     assert inverted.lower[0].tolist() == [7 / 256] * 2 and inverted.upper[0].tolist() == [32 / 256] * 2
 

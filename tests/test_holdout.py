@@ -126,7 +126,7 @@ def test_a_mask_that_leaves_no_room_says_so():
 def test_real_scans_lose_a_tenth_in_every_fold(real_scans, name):
     scan = prepare(real_scans[name])
     reasons = scan.reasons.reasons
-    grey = grey_levels(scan.intensity.values, scan.intensity.meaning["unit"])
+    grey = grey_levels(scan.intensity.values, scan.intensity.meaning.unit)
     hidden = holdout.hide(reasons, grey, scan.reasons.centre, 3)
     share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
     assert (share > 0.05).all() and (share < holdout.MOST).all()

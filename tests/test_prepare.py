@@ -13,6 +13,7 @@ from PIL import Image
 from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.errors import ScanError
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOT_OR_DEAD, UNREADABLE, USER
 from scatterheal.pipeline import prepare
 from scatterheal.reading.detectors import detector_gaps
@@ -46,7 +47,7 @@ def by_the_rules(scan):
     plain, cropped = scan.model_dump(mode="json"), prepare.check(scan)
     record = json.loads(json.dumps(prepare.as_record(cropped)))
     found = prepare.intensity_of(cropped.image, record, plain["colour"])
-    meaning = json.loads(json.dumps(found.meaning))
+    meaning = Meaning.from_json(json.loads(json.dumps(found.meaning.to_json())))
     return prepare.reasons_of(found.values, found.flags, meaning, record, plain)
 
 
@@ -198,8 +199,8 @@ def test_values_that_are_not_whole_are_counts_with_a_reservation(scan, factor, s
     cropped = prepare.check(scan(frame))
     meaning = prepare.intensity_of(cropped.image, prepare.as_record(cropped), {}).meaning
     not_whole = (frame != np.round(frame))[10:].mean()
-    assert meaning["unit"] == "counts" and meaning["not_whole_share"] == pytest.approx(not_whole)
-    assert re.match(says, meaning["how"])
+    assert meaning.unit == "counts" and meaning.not_whole_share == pytest.approx(not_whole)
+    assert re.match(says, meaning.how)
 
 
 @pytest.mark.parametrize(

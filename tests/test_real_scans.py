@@ -58,7 +58,7 @@ def test_automatic_stripes_are_the_careful_ones(real_scans, name):
     """Also in MD2_MV_bulk and MD2_MV_shear, mostly empty, where the report's masking failed."""
     careful = real_scans[name].mask.stripes
     found = intensity_of(real_scans[name])
-    assert found.meaning["unit"] == "counts"
+    assert found.meaning.unit == "counts"
     grey = units.grey_levels(found.values, "counts")
     assert find_stripes(grey) == _ranges(careful.horizontal)
     assert find_stripes(grey.T) == _ranges(careful.vertical)

@@ -139,9 +139,9 @@ def _found(prepared: Prepared) -> dict[str, str]:
         lines["detector"] = f"found {detector['name']}: {detector['sure']}" if detector else "none of pyFAI's is known"
     else:
         meaning = prepared.intensity.meaning
-        lines["colour"] = meaning["how"]
-        if "table" in meaning:
-            lines["colour"] += f"; {meaning['off_share']:.1%} of the pixels are off it"
+        lines["colour"] = meaning.how
+        if meaning.colour_scale:
+            lines["colour"] += f"; {meaning.colour_scale.off_share:.1%} of the pixels are off it"
     if centre.get("x") is None:
         lines["centre"] = centre["problem"]
     else:
@@ -210,10 +210,10 @@ def _yaml(image: Path, kind: str, frames: int, prepared: Prepared, overlay: Path
 
 def _colour(prepared: Prepared) -> str:
     """The line on a figure's colours: what its file says, or what to fill in."""
-    meaning, labels = prepared.intensity.meaning, prepared.cropped.bar
-    if "table" not in meaning:
+    of_map, labels = prepared.intensity.meaning.colour_scale, prepared.cropped.bar
+    if of_map is None:
         return "colour: {map: luminance}   # or a named map with its range and scale"
     if labels.limits is None:
         return "colour: {}   # give what the colour bar says, for example {range: [0, 3], scale: log10}"
     limits = ", ".join(f"{value:g}" for value in labels.limits)
-    return f"colour: {{range: [{limits}], scale: {meaning['scale']}}}   # as the file's own labels say"
+    return f"colour: {{range: [{limits}], scale: {of_map.scale}}}   # as the file's own labels say"

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.color import rgb2gray
 
+Unit = Literal["counts", "values", "colours"]
+
 # What a full range of values that are no counts weighs where statistics of counts are asked for.
 PSEUDO_COUNTS = 1000.0
 
@@ -15,7 +17,7 @@ PSEUDO_COUNTS = 1000.0
 class Scale(NamedTuple):
     """Which numbers become 0 and 1."""
 
-    unit: Literal["counts", "values", "colours"]
+    unit: Unit
     """counts: by log(1 + n); values, colours: in proportion."""
     low: float
     """What becomes 0; of counts always 0."""
@@ -25,7 +27,7 @@ class Scale(NamedTuple):
 
 def scale_of(
     image: NDArray,
-    unit: Literal["counts", "values", "colours"],
+    unit: Unit,
     limits: tuple[float, float] | None = None,
     valid: NDArray[np.bool_] | None = None,
 ) -> Scale:
@@ -109,7 +111,7 @@ def luminance(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (255 * rgb2gray(image)).astype(np.float32)
 
 
-def grey_levels(intensity: NDArray[np.float32], unit: Literal["counts", "values", "colours"]) -> NDArray[np.float32]:
+def grey_levels(intensity: NDArray[np.float32], unit: Unit) -> NDArray[np.float32]:
     """Grey levels, stretched to 0..255: the basis of every mask threshold, as in the report.
 
     Counts become log(1 + n), other values stay as they are. The stretch runs from the 0.5th
@@ -142,7 +144,7 @@ def grey_levels(intensity: NDArray[np.float32], unit: Literal["counts", "values"
 
 def as_counts(
     intensity: NDArray[np.float32],
-    unit: Literal["counts", "values", "colours"],
+    unit: Unit,
     limits: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
     """Counts as they are; anything else stretched to not less than 0, so that it can be treated like counts.

@@ -32,7 +32,7 @@ def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
     off = inverted.off if inverted else np.zeros(image.shape[:2], bool)
     count, right = (3, 0.9) if off.any() else (2, 0.1)
     figure, axes = in_a_row(count, image.shape[:2], long_side=4.2, above=0.65, right=right)
-    figure.suptitle(f"{title}: {intensity.meaning['how']}", y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=9)
+    figure.suptitle(f"{title}: {intensity.meaning.how}", y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=9)
     show(axes[0], image)
     axes[0].set_title("the file's colours", fontsize=9)
     if inverted is None:
@@ -41,7 +41,7 @@ def colours(path: Path, image: Rgb, intensity: Intensity, title: str) -> None:
     else:
         show(axes[1], render(intensity.values, look))
         grey = "grey: off the map" if off.any() else "all on the map"
-        axes[1].set_title(f"their {intensity.meaning['unit']}, drawn again; {grey}", fontsize=9)
+        axes[1].set_title(f"their {intensity.meaning.unit}, drawn again; {grey}", fontsize=9)
     if inverted and off.any():
         # Pale where a colour is on the map, so that what is off stands out.
         shown = axes[2].imshow(inverted.residual, cmap="magma_r", vmin=0, vmax=2 * inverted.tolerance)

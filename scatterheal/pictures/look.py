@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
+from scatterheal.pattern.meaning import ColourTable, Meaning
 from scatterheal.pattern.units import Scale, scale_of, to_unit
 from scatterheal.reading.bitmaps import Rgb
-from scatterheal.reading.colour_maps import ColourTable
 
 # Perceptually uniform, dark where there is nothing.
 COLOUR_MAP = "inferno"
@@ -32,19 +31,17 @@ class Look(NamedTuple):
     """A figure: log10 where its limits are log10 of counts."""
 
 
-def look_of(intensity: NDArray[np.float32], meaning: Mapping[str, Any]) -> Look:
+def look_of(intensity: NDArray[np.float32], meaning: Meaning) -> Look:
     """The look of a scan: of a figure its own colours, of a frame a scale of counts.
 
     Parameters
     ----------
     intensity : float32 array (height, width)
         What the scan says; it sets the scale of counts.
-    meaning : mapping
-        From `scatterheal.reading.intensity`.
+    meaning : Meaning
     """
-    if table := meaning.get("table"):
-        colours = ColourTable(np.uint8(table["colours"]), np.array(table["edges"]))
-        return Look(table=colours, limits=tuple(meaning["limits"]), scale=meaning["scale"])
+    if of_map := meaning.colour_scale:
+        return Look(table=of_map.table, limits=of_map.limits, scale=of_map.scale)
     return Look(scale_of(intensity, "counts").high)
 
 

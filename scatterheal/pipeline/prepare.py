@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scatterheal.mask.reasons import UNSURE, Reasons, check_mask_file, detector_reasons, find_reasons
 from scatterheal.pattern import pixels
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.reading import intensity
 from scatterheal.reading.crop import Cropped, crop_scan
 from scatterheal.reading.detectors import detector_gaps
@@ -175,7 +176,7 @@ def with_found_centre(geometry: Mapping[str, Any], centre: Mapping[str, Any]) ->
 def reasons_of(
     values: NDArray[np.float32],
     flags: NDArray[np.uint8],
-    meaning: Mapping[str, Any],
+    meaning: Meaning,
     cropped: Mapping[str, Any],
     scan: Mapping[str, Any],
 ) -> Reasons:
@@ -187,7 +188,7 @@ def reasons_of(
         Its intensity.
     flags : uint8 array (height, width)
         Where it is clipped, from `intensity_of`.
-    meaning : mapping
+    meaning : Meaning
         What the intensity is, from `intensity_of`.
     cropped : mapping
         From `as_record`.
@@ -215,12 +216,12 @@ def reasons_of(
     clipped_low = flags & pixels.CLIPPED_LOW > 0
     found = find_reasons(
         values,
-        meaning["unit"],
+        meaning.unit,
         mask,
         known,
         missing,
         clipped_low,
-        meaning.get("limits"),
+        meaning.limits,
         centre,
         geometry.get("beam_centre"),
     )

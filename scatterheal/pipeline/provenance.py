@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal import __version__
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import REASONS
 
 # The packages that decide what is read, masked and painted.
@@ -28,7 +29,7 @@ def record(
     scan: Mapping[str, Any],
     reasons: NDArray[np.uint8],
     found: Mapping[str, Any],
-    meaning: Mapping[str, Any],
+    meaning: Meaning,
     geometry: Mapping[str, Any],
     run: Mapping[str, Any],
     metrics: Mapping[str, Any],
@@ -50,8 +51,8 @@ def record(
         Why each pixel is missing.
     found : mapping
         What was found by itself: beam centre, beamstop, holder, detector; where, and how sure.
-    meaning : mapping
-        What the numbers of the image are, from `scatterheal.reading.intensity`; its colour table is left out.
+    meaning : Meaning
+        What the numbers of the image are; its colour table is left out.
     geometry : mapping
         What is known of the measurement, from `scatterheal.pipeline.prepare.geometry_of`.
     run : mapping
@@ -78,7 +79,7 @@ def record(
             "linked": {file.name: _sha256(file) for file in linked},
         },
         "scan": dict(scan),
-        "intensity": {key: value for key, value in meaning.items() if key != "table"},
+        "intensity": {key: value for key, value in meaning.to_json().items() if key != "table"},
         "geometry": dict(geometry),
         "found": dict(found),
         "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scatterheal import storage
+from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import Pattern, centre_of
 from scatterheal.pattern.units import scale_of
 
@@ -17,14 +18,14 @@ def read_pattern(folder: Path) -> Pattern:
     folder : Path
         results/<scan>, with image.tif, intensity.tif, intensity.json, flags.tif, reasons.tif, found.json.
     """
-    meaning = storage.read_json(folder / "intensity.json")
+    meaning = Meaning.from_json(storage.read_json(folder / "intensity.json"))
     # A figure whose colours say nothing about intensity is healed as a picture.
-    image = storage.read_tiff(folder / ("image.tif" if meaning["unit"] == "colours" else "intensity.tif"))
+    image = storage.read_tiff(folder / ("image.tif" if meaning.unit == "colours" else "intensity.tif"))
     missing = storage.read_tiff(folder / "reasons.tif") > 0
     return Pattern(
         image,
         storage.read_tiff(folder / "flags.tif"),
         missing,
         centre_of(storage.read_json(folder / "found.json")),
-        scale_of(image, meaning["unit"], meaning.get("limits"), ~missing),
+        scale_of(image, meaning.unit, meaning.limits, ~missing),
     )

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from skimage.color import rgb2lab
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.meaning import ColourTable
 from scatterheal.reading.bitmaps import Rgb
 
 # Length of nearly every colour map: matplotlib's, and MATLAB's since R2019b.
@@ -35,15 +36,6 @@ _PARULA = (
     (160, 201, 66), (202, 193, 39), (235, 186, 51), (255, 194, 59), (249, 213, 44), (245, 233, 35), (251, 252, 15),
 )
 # fmt: on
-
-
-class ColourTable(NamedTuple):
-    """A colour map, from its low to its high end."""
-
-    colours: Rgb
-    """The colour of each entry, uint8 (n, 3)."""
-    edges: NDArray[np.float64]
-    """Entry k stands for edges[k] <= position < edges[k + 1], in shares 0..1 of the map's length, (n + 1,)."""
 
 
 class Inverted(NamedTuple):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.meaning import ColourScale, ColourTable, Meaning
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
-from scatterheal.pattern.units import luminance
+from scatterheal.pattern.units import Unit, luminance
 from scatterheal.reading.bitmaps import Rgb
-from scatterheal.reading.colour_maps import ColourTable, Inverted, colour_table, invert, named_table, to_values
+from scatterheal.reading.colour_maps import Inverted, colour_table, invert, named_table, to_values
 from scatterheal.reading.plot_area import BarLabels
 
 
@@ -22,9 +23,7 @@ class Intensity(NamedTuple):
     """(height, width); NaN where a figure's colour is not on its colour map."""
     flags: NDArray[np.uint8]
     """(height, width); bits CLIPPED_LOW and CLIPPED_HIGH."""
-    meaning: dict[str, Any]
-    """unit ("counts", "values" or "colours": then the values are luminance), how, limits, scale, and the colour
-    table's colours and edges where there is one; plain values, ready for JSON."""
+    meaning: Meaning
     inverted: Inverted | None = None
     """How well a figure's colours fit its colour map."""
 
@@ -44,9 +43,9 @@ def of_frame(counts: NDArray[np.float32]) -> Intensity:
 
     Examples
     --------
-    >>> of_frame(np.float32([[0, 7, -1]])).meaning["how"]
+    >>> of_frame(np.float32([[0, 7, -1]])).meaning.how
     'counts of the file'
-    >>> of_frame(np.float32([[0.5, 7, 3, 2, -1]])).meaning["how"].split(":")[0]
+    >>> of_frame(np.float32([[0.5, 7, 3, 2, -1]])).meaning.how.split(":")[0]
     'values of the file, 25 % of them not whole, taken as counts'
     """
     measured = counts[np.isfinite(counts) & (counts >= 0)]
@@ -57,8 +56,7 @@ def of_frame(counts: NDArray[np.float32]) -> Intensity:
             f"values of the file, {100 * share:.3g} % of them not whole, taken as counts: "
             "floors, block z and sd hold only as far as their noise is Poisson's"
         )
-    meaning = {"unit": "counts", "how": how, "not_whole_share": share}
-    return Intensity(counts, np.zeros(counts.shape, np.uint8), meaning)
+    return Intensity(counts, np.zeros(counts.shape, np.uint8), Meaning("counts", how, not_whole_share=share))
 
 
 def of_figure(
@@ -101,32 +99,32 @@ def of_figure(
     >>> from scatterheal.reading.colour_maps import named_table
     >>> bar = named_table("viridis").colours
     >>> found = of_figure(bar[None, [0, 128, 255]], bar, BarLabels(), limits=(0, 2), scale="log10")
-    >>> found.values.tolist(), found.flags.tolist(), found.meaning["unit"]
+    >>> found.values.tolist(), found.flags.tolist(), found.meaning.unit
     ([[0.5, 10.0, 99.0]], [[1, 0, 2]], 'counts')
     """
     if map_name == "luminance" or (map_name == "auto" and bar is None):
         how = "luminance of the colours, which does not rise with intensity on maps such as jet"
-        return Intensity(luminance(image), np.zeros(image.shape[:2], np.uint8), {"unit": "colours", "how": how})
+        return Intensity(luminance(image), np.zeros(image.shape[:2], np.uint8), Meaning("colours", how))
     table, how = table_of(bar, map_name)
     inverted = invert(image, table)
     limits, scale = limits or labels.limits, scale or labels.scale or "linear"
     if limits is None:
         how += "; its range is not known: 0..1 along the map"
-    values = to_values(inverted, limits or (0.0, 1.0), scale if limits else "linear")
+    unit: Unit = "counts" if scale == "log10" and limits else "values"
+    limits, scale = (limits, scale) if limits else ((0.0, 1.0), "linear")
     flags = inverted.clipped_low * CLIPPED_LOW | inverted.clipped_high * CLIPPED_HIGH
-    meaning = {
-        "unit": "counts" if scale == "log10" and limits else "values",
-        "how": how,
-        "limits": list(limits or (0.0, 1.0)),
-        "scale": scale if limits else "linear",
-        "table": _plain(table),
-        "off_share": float(inverted.off.mean()),
-        "clipped_low_share": float(inverted.clipped_low.mean()),
-        "clipped_high_share": float(inverted.clipped_high.mean()),
-        "residual_median": float(np.median(inverted.residual)),
-        "tolerance": inverted.tolerance,
-    }
-    return Intensity(values, flags.astype(np.uint8), meaning, inverted)
+    colour_scale = ColourScale(
+        limits,
+        scale,
+        table,
+        off_share=float(inverted.off.mean()),
+        clipped_low_share=float(inverted.clipped_low.mean()),
+        clipped_high_share=float(inverted.clipped_high.mean()),
+        residual_median=float(np.median(inverted.residual)),
+        tolerance=inverted.tolerance,
+    )
+    meaning = Meaning(unit, how, colour_scale=colour_scale)
+    return Intensity(to_values(inverted, limits, scale), flags.astype(np.uint8), meaning, inverted)
 
 
 def table_of(bar: Rgb | None, map_name: str) -> tuple[ColourTable, str]:
@@ -147,8 +145,3 @@ def table_of(bar: Rgb | None, map_name: str) -> tuple[ColourTable, str]:
     if bar is None:
         raise ScanError("colour.map: no colour bar found beside the plot; name the map, or write luminance")
     return colour_table(bar), "colours inverted through the figure's colour bar"
-
-
-def _plain(table: ColourTable) -> dict[str, Any]:
-    """A colour table as lists."""
-    return {"colours": table.colours.tolist(), "edges": table.edges.tolist()}

@@ -81,6 +81,7 @@ rule refit:
             "methods.polar_smooth",
             "methods.pyfai",
             "methods.smoothest",
+            "pattern.meaning",
             "pattern.pattern",
             "pattern.units",
             "pipeline.healing",
@@ -140,6 +141,7 @@ rule certainty:
             "certainty",
             "counts.deviance",
             "counts.dispersion",
+            "pattern.meaning",
             "pattern.pattern",
             "pattern.units",
             "pictures.certainty",
@@ -194,6 +196,7 @@ rule heal:
         code=code(
             "heal",
             "mask.reasons",
+            "pattern.meaning",
             "pattern.pattern",
             "pattern.units",
             "pipeline.export",
@@ -254,6 +257,7 @@ rule profiles:
         code=code(
             "profiles",
             "counts.deviance",
+            "pattern.meaning",
             "pattern.pattern",
             "pattern.units",
             "physics.compare",

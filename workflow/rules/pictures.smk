@@ -29,7 +29,7 @@ rule picture:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("picture", "pattern.units", "pictures.look", "reading.colour_maps"),
+        code=code("picture", "pattern.meaning", "pattern.units", "pictures.look"),
     script:
         "../../scripts/picture.py"
 
@@ -63,6 +63,7 @@ rule colours:
         scan=of_scan("colour"),
         code=code(
             "colours",
+            "pattern.meaning",
             "pattern.units",
             "pictures.colour_check",
             "pictures.look",
@@ -136,11 +137,11 @@ rule contact_sheet:
         axes=AXES,
         code=code(
             "contact_sheet",
+            "pattern.meaning",
             "pattern.units",
             "pictures.contact_sheet",
             "pictures.look",
             "pictures.style",
-            "reading.colour_maps",
         ),
     script:
         "../../scripts/contact_sheet.py"
@@ -208,11 +209,11 @@ rule before_after:
     params:
         code=code(
             "before_after",
+            "pattern.meaning",
             "pattern.units",
             "pictures.look",
             "pictures.panels",
             "pictures.style",
-            "reading.colour_maps",
         ),
     script:
         "../../scripts/before_after.py"

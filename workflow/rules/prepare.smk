@@ -82,6 +82,7 @@ rule truth:
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
         code=code(
             "truth",
+            "pattern.meaning",
             "pattern.units",
             "pipeline.prepare",
             "reading.bitmaps",
@@ -120,6 +121,7 @@ rule intensity:
         scan=of_scan("colour"),
         code=code(
             "intensity",
+            "pattern.meaning",
             "pattern.units",
             "pipeline.prepare",
             "reading.colour_maps",
@@ -166,6 +168,7 @@ rule mask:
             "mask.shadows",
             "mask.shapes",
             "mask.stripes",
+            "pattern.meaning",
             "pattern.units",
             "pipeline.prepare",
             "polar.centre",
@@ -201,6 +204,6 @@ rule holdout:
         runtime=10,
     params:
         folds=CONFIG.folds,
-        code=code("holdout", "pattern.pattern", "pattern.units", "validation.holdout"),
+        code=code("holdout", "pattern.meaning", "pattern.pattern", "pattern.units", "validation.holdout"),
     script:
         "../../scripts/holdout.py"
