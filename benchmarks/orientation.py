@@ -19,6 +19,7 @@ from healing import COLUMNS, Case, heal, real, row, simulated
 from numpy.typing import NDArray
 
 from scatterheal.compute.devices import use_threads
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.physics.compare import compare
 from scatterheal.polar.coordinates import radius_and_chi
 from scatterheal.settings.reading import read_config
@@ -81,7 +82,7 @@ def orientation_errors(found: Case, models: Sequence[NDArray[np.float32]]) -> tu
     truth = np.where(known, scan.image, scan.image if counted else found.truth)
     summaries = []
     for model in models:
-        given = scan.image, np.where(known, scan.image, model), known, scan.centre, {}, "counts"
+        given = scan.image, np.where(known, scan.image, model), known, scan.centre, Geometry(), "counts"
         summaries.append(compare(*given, truth=truth, where=where, counted=counted).summary)
     radius, _ = radius_and_chi(known.shape, scan.centre)
     ring, true = summaries[0]["ring"], summaries[0]["orientation"]["truth"]

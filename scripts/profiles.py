@@ -23,7 +23,8 @@ if scan.centre is None or unit == "colours":
     for picture in (radial, azimuthal):
         curves.nothing(picture, why, title)
 else:
-    geometry = prepare.geometry_of(storage.read_json(Path(snakemake.input.cropped)), snakemake.params.scan["poni"])
+    poni = snakemake.params.scan["poni"]
+    geometry = prepare.geometry_of(storage.read_json(Path(snakemake.input.cropped)), poni and Path(poni))
     truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
     healed, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("healed", "model", "sd"))
     image = scan.image

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from scatterheal.app.simulate import ring
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.physics.compare import compare
 from scatterheal.pictures import curves
 from scatterheal.pictures.certainty import draw_calibration, draw_sd
@@ -15,7 +16,7 @@ from scatterheal.validation.calibration import BLOCKS
 from scatterheal.validation.coverage import Coverage
 
 SHAPE, CENTRE = (90, 120), (61.0, 40.0)
-GEOMETRY = {"pixel_size": [1e-4, 1e-4], "wavelength": 1e-10, "distance": 0.5}
+GEOMETRY = Geometry(pixel_size=(1e-4, 1e-4), wavelength=1e-10, distance=0.5)
 
 
 def comparison(case):
@@ -28,7 +29,7 @@ def comparison(case):
     unit = "values" if case == "values" else "counts"
     truth = rate if case == "truth" else None
     healed = np.where(known, counts, rate).astype(np.float32)
-    geometry = GEOMETRY if case == "truth" else {}
+    geometry = GEOMETRY if case == "truth" else Geometry()
     return compare(counts, healed, known, CENTRE, geometry, unit, np.float32(0.1 * rate), truth), unit
 
 

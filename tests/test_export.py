@@ -15,20 +15,21 @@ from silx.io import nxdata
 
 from scatterheal.app.simulate import radius_and_azimuth
 from scatterheal.errors import ScanError
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
 from scatterheal.pipeline import export, provenance
 
-KNOWN = {
-    "exposure_time": 0.06,
-    "pixel_size": (172e-6, 75e-6),
-    "wavelength": 1.1e-10,
-    "distance": 2.1,
-    "beam_centre": (23.25, 31.5),
-    "count_cutoff": 1048574,
-    "detector": "Pilatus 2M",
-}
-UNKNOWN = dict.fromkeys(KNOWN)
+KNOWN = Geometry(
+    exposure_time=0.06,
+    pixel_size=(172e-6, 75e-6),
+    wavelength=1.1e-10,
+    distance=2.1,
+    beam_centre=(23.25, 31.5),
+    count_cutoff=1048574,
+    detector="Pilatus 2M",
+)
+UNKNOWN = Geometry()
 RECORD = {
     "source": {"file": "a.tif", "sha256": "1f" * 32},
     "intensity": {"unit": "counts"},
@@ -211,7 +212,7 @@ def test_what_the_header_does_not_hold_is_left_out(tmp_path):
 def test_an_edf_header_holds_any_name_and_its_keys(tmp_path):
     healed = np.arange(4, dtype=np.float32).reshape(2, 2)
     hostile = {**RECORD, "source": {"file": "Zürich {1}; a = b\n}.tif", "sha256": "1f" * 32}}
-    export.write_edf(tmp_path / "healed.edf", healed, hostile, {**KNOWN, "detector": "S/N {7};\n"})
+    export.write_edf(tmp_path / "healed.edf", healed, hostile, KNOWN._replace(detector="S/N {7};\n"))
     with fabio.open(str(tmp_path / "healed.edf")) as edf:
         assert (edf.data == healed).all()
         assert edf.header["Title"] == "Z?rich ?1?? a = b??.tif, healed"
@@ -240,9 +241,9 @@ def test_pyfai_integrates_the_files(tmp_path):
     measured[reasons > 0] = 0
     model = (1.1 * expected).astype(np.float32)
     healed = np.where(reasons > 0, model, measured)
-    header = {**KNOWN, "pixel_size": (pixel, pixel), "beam_centre": centre}
-    export.write_edf(tmp_path / "healed.edf", healed, RECORD, header)
-    write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, header)
+    geometry = KNOWN._replace(pixel_size=(pixel, pixel), beam_centre=centre)
+    export.write_edf(tmp_path / "healed.edf", healed, RECORD, geometry)
+    write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, geometry)
 
     edf = fabio.open(str(tmp_path / "healed.edf"))
     spd = ("SampleDistance", "Center_1", "Center_2", "PSize_1", "PSize_2", "WaveLength")

@@ -14,9 +14,9 @@ from PIL import Image
 
 from scatterheal import storage
 from scatterheal.errors import ScanError
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading import frames
 from scatterheal.reading.frames import count_frames, read_frame, read_mask
-from scatterheal.reading.headers import Header
 
 COUNTS = np.array([[0, 1, -1], [-2, 1048575, 3]], np.int32)
 
@@ -66,7 +66,7 @@ def test_frames_keep_integer_counts_and_codes(tmp_path, ending):
     frame = read_frame(write(tmp_path / f"a.{ending}", COUNTS))
     np.testing.assert_array_equal(frame.counts, COUNTS)
     assert frame.counts.dtype == np.float32 and frame.counts.flags.c_contiguous
-    assert frame.header == Header() and frame.missing is None
+    assert frame.header == Geometry() and frame.missing is None
     # What the file is, its content tells.
     other = (tmp_path / f"a.{ending}").rename(tmp_path / "b.img")
     np.testing.assert_array_equal(read_frame(other).counts, COUNTS)

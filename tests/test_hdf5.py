@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading.frames import count_frames, read_frame, read_mask
-from scatterheal.reading.headers import Header
 
 
 def write_eiger(folder, frames_per_file=(2, 1), linked=True, **data):
@@ -62,7 +62,7 @@ def test_an_eiger_master_leads_through_its_files(tmp_path):
     last = read_frame(master, frame=2)
     np.testing.assert_array_equal(last.counts, [[2, 1, -1, 0], [-2, 2, 4, -3]])
     np.testing.assert_array_equal(last.missing, [[0, 1, 0, 0], [0, 0, 1, 0]])
-    header = Header(0.5, (75e-6, 75e-6), 1.54e-10, 0.35, (12.0, 19.5), 4.0, "Dectris EIGER2 Si 1M")
+    header = Geometry(0.5, (75e-6, 75e-6), 1.54e-10, 0.35, (12.0, 19.5), 4.0, "Dectris EIGER2 Si 1M")
     assert last.header.detector == header.detector
     np.testing.assert_allclose(np.hstack(last.header[:-1]), np.hstack(header[:-1]))
     # In the sum a pixel that was saturated in one frame is unmeasured, whatever the other frames hold.

@@ -6,8 +6,8 @@ import fabio
 import numpy as np
 import tifffile
 
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading.frames import read_frame
-from scatterheal.reading.headers import Header
 
 COUNTS = np.ones((2, 3), np.int32)
 
@@ -25,7 +25,7 @@ DECTRIS = """# Detector: PILATUS 2M, S/N 24-0107-0
 # Wavelength 1.0332 A
 # Detector_distance 2.15 m
 # Beam_xy (716.25, 692.50) pixels"""
-DECTRIS_HEADER = Header(
+DECTRIS_HEADER = Geometry(
     0.06, (150e-6, 172e-6), 1.0332e-10, 2.15, (716.25, 692.5), 1048500.0, "PILATUS 2M, S/N 24-0107-0"
 )
 
@@ -66,7 +66,7 @@ def test_edf_headers_and_nonsense_in_them(tmp_path):
         "ExposureTime": "not set",
     }
     nonsense |= {"Center_1": "0", "Center_2": "0.0", "detector": " "}
-    assert header_of(tmp_path / "b.edf", fabio.edfimage.EdfImage(data=COUNTS, header=nonsense)) == Header()
+    assert header_of(tmp_path / "b.edf", fabio.edfimage.EdfImage(data=COUNTS, header=nonsense)) == Geometry()
 
 
 def test_the_real_pilatus_tiff(real_scans):

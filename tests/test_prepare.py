@@ -13,6 +13,7 @@ from PIL import Image
 from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.errors import ScanError
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOT_OR_DEAD, UNREADABLE, USER
 from scatterheal.pipeline import prepare
@@ -123,7 +124,7 @@ def test_what_a_file_says_of_its_pixels_is_believed(tmp_path):
         (7, 8): HOT_OR_DEAD,
     }
     geometry = prepare.geometry_of(prepare.as_record(prepare.check(scan)), None)
-    assert geometry["count_cutoff"] == 900
+    assert geometry.count_cutoff == 900
 
 
 def test_a_geometry_file_knows_better_than_the_header_but_not_what_it_leaves_out(tmp_path):
@@ -131,11 +132,11 @@ def test_a_geometry_file_knows_better_than_the_header_but_not_what_it_leaves_out
     header = {"beam_centre": (1, 2), "wavelength": 1.1e-10, "distance": 7.0, "exposure_time": 0.5}
     record = {"header": header, "box": {"left": 10, "top": 20, "right": 80, "bottom": 60}}
     geometry = prepare.geometry_of(record, tmp_path / "a.poni")
-    assert geometry["beam_centre"] == pytest.approx([29.5, 9.5])
-    assert geometry["distance"] == pytest.approx(2)
-    assert (geometry["wavelength"], geometry["exposure_time"]) == (1.1e-10, 0.5)
-    assert prepare.geometry_of(record, None)["beam_centre"] == [-9, -18]
-    assert prepare.geometry_of({**record, "header": None}, None) == {}
+    assert geometry.beam_centre == pytest.approx([29.5, 9.5])
+    assert geometry.distance == pytest.approx(2)
+    assert (geometry.wavelength, geometry.exposure_time) == (1.1e-10, 0.5)
+    assert prepare.geometry_of(record, None).beam_centre == (-9, -18)
+    assert prepare.geometry_of({**record, "header": None}, None) == Geometry()
 
 
 def test_a_given_centre_is_where_the_beamstop_is_looked_for(scan):

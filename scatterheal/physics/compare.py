@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.physics.orientation import orientation
 from scatterheal.physics.profiles import Measured, Where, q_of, r_factor, radial_profile
 from scatterheal.physics.rings import azimuthal_profile, find_ring
@@ -35,7 +36,7 @@ def compare(
     healed: NDArray[np.float32],
     known: Where,
     centre: tuple[float, float],
-    geometry: Mapping[str, Any],
+    geometry: Geometry,
     unit: str,
     sd: NDArray[np.float32] | None = None,
     truth: NDArray[np.floating] | None = None,
@@ -60,8 +61,7 @@ def compare(
         The pixels that were not healed.
     centre : (x, y)
         The beam centre, pixels.
-    geometry : mapping
-        From `scatterheal.pipeline.prepare.geometry_of`.
+    geometry : Geometry
     unit : {"counts", "values"}
         Only counts have counting errors; those of values are NaN.
     sd : float32 array (height, width), optional
@@ -84,7 +84,7 @@ def compare(
     >>> radius, chi = radius_and_chi((101, 101), (50, 50))
     >>> truth = 2 + 90 * np.exp(-0.5 * ((radius - 30) / 2) ** 2) * np.cos(np.radians(chi)) ** 2
     >>> known = (radius > 5) & (np.abs(chi) > 10)
-    >>> result = compare(truth, truth, known, (50, 50), {}, "counts", truth=truth)
+    >>> result = compare(truth, truth, known, (50, 50), Geometry(), "counts", truth=truth)
     >>> {name: round(error, 1) for name, error in result.summary["orientation_error_percent"].items()}
     {'before': -3.3, 'after': 0.0}
     """
@@ -103,7 +103,7 @@ def compare(
     }
     if truth is not None:
         states["truth"] = Measured(truth, where, np.where(known, 0, truth) if counted else nothing, nothing)
-    radius, chi = radius_and_chi(known.shape, centre, geometry.get("pixel_size"))
+    radius, chi = radius_and_chi(known.shape, centre, geometry.pixel_size)
     profiles = {state: radial_profile(measured, radius) for state, measured in states.items()}
     radii = np.arange(len(profiles["before"]), dtype=float)
     axes = pd.DataFrame({"radius": radii, "q": q_of(radii, geometry)})

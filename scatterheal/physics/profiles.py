@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scatterheal.pattern.geometry import Geometry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,16 +32,15 @@ class Measured(NamedTuple):
     """Standard deviation that neighbours share: of painted rates; 0 where a pixel was counted; NaN: not known."""
 
 
-def q_of(radius: Curve, geometry: Mapping[str, Any]) -> Curve:
+def q_of(radius: Curve, geometry: Geometry) -> Curve:
     """The modulus of the scattering vector, q = 4 pi / lambda sin(theta), on a detector upright to the beam.
 
     Parameters
     ----------
     radius : float64 array
         Distance from the beam in units of a pixel's shorter side.
-    geometry : mapping
-        wavelength, distance (m) and pixel_size ((height, width), m), as
-        `scatterheal.pipeline.prepare.geometry_of` gives them.
+    geometry : Geometry
+        Its wavelength, distance and pixel size count.
 
     Returns
     -------
@@ -49,11 +49,11 @@ def q_of(radius: Curve, geometry: Mapping[str, Any]) -> Curve:
 
     Examples
     --------
-    >>> known = {"wavelength": 1e-10, "distance": 2.0, "pixel_size": [1e-4, 1e-4]}
-    >>> q_of(np.array([0.0, 100.0]), known).round(4).tolist(), q_of(np.array([1.0]), {"distance": 2.0}).tolist()
+    >>> known = Geometry(wavelength=1e-10, distance=2.0, pixel_size=(1e-4, 1e-4))
+    >>> q_of(np.array([0.0, 100.0]), known).round(4).tolist(), q_of(np.array([1.0]), Geometry(distance=2.0)).tolist()
     ([0.0, 0.3142], [nan])
     """
-    wavelength, distance, pixel_size = (geometry.get(key) for key in ("wavelength", "distance", "pixel_size"))
+    wavelength, distance, pixel_size = geometry.wavelength, geometry.distance, geometry.pixel_size
     if not (wavelength and distance and pixel_size):
         return np.full(np.shape(radius), np.nan)
     theta = np.arctan(np.asarray(radius) * min(pixel_size) / distance) / 2

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
 from scatterheal.storage import as_json, replacing
 
@@ -111,9 +112,7 @@ def pixel_mask(reasons: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return mask
 
 
-def write_edf(
-    path: Path, healed: NDArray[np.float32], provenance: Mapping[str, Any], header: Mapping[str, Any]
-) -> None:
+def write_edf(path: Path, healed: NDArray[np.float32], provenance: Mapping[str, Any], geometry: Geometry) -> None:
     """Write healed counts as float32 EDF, bit for bit, with the ESRF's keywords.
 
     There is no mask in it, and no Dummy: every pixel holds a value. Characters that an EDF header cannot
@@ -127,8 +126,8 @@ def write_edf(
         Counts: measured where the pixel is valid, estimated elsewhere.
     provenance : mapping
         From `scatterheal.pipeline.provenance.record`.
-    header : mapping
-        What is known of the measurement, as for `write_hdf5`.
+    geometry : Geometry
+        What is known of the measurement, the beam centre in pixels of `healed`.
 
     Raises
     ------
@@ -143,10 +142,10 @@ def write_edf(
     import fabio
 
     _check_counts(path, healed)
-    known = _quantities(header)
+    known = _quantities(geometry)
     keywords = {
         "Title": f"{provenance['source']['file']}, healed",
-        **({} if header.get("detector") is None else {"DetectorName": header["detector"]}),
+        **({} if geometry.detector is None else {"DetectorName": geometry.detector}),
         **{key: known[name] for name, key in EDF_KEYS.items() if name in known},
         "Program": f"scatterheal {provenance['versions']['scatterheal']}",
         "Method": ", ".join(f"{key}={value}" for key, value in provenance["hyperparameters"].items()),
@@ -168,7 +167,7 @@ def write_hdf5(
     reasons: NDArray[np.uint8],
     flags: NDArray[np.uint8],
     provenance: Mapping[str, Any],
-    header: Mapping[str, Any],
+    geometry: Geometry,
 ) -> None:
     """Write healed counts, bit for bit, and all that belongs to them as one NeXus file.
 
@@ -193,10 +192,8 @@ def write_hdf5(
         Which values are censored, 0 where a value is what was measured.
     provenance : mapping
         From `scatterheal.pipeline.provenance.record`: plain values, ready for JSON.
-    header : mapping
-        What is known of the measurement, absent or None where it is not: exposure_time (s), pixel_size (y, x) (m),
-        wavelength (m), distance (m, sample to detector), beam_centre (x, y) (pixels of `healed`, pixel centres
-        at integers), count_cutoff (counts) and detector (its name).
+    geometry : Geometry
+        What is known of the measurement, the beam centre in pixels of `healed`.
 
     Raises
     ------
@@ -210,7 +207,7 @@ def write_hdf5(
     import h5py
 
     _check_counts(path, healed)
-    known = _quantities(header)
+    known = _quantities(geometry)
     # In memory first: on a full disk the HDF5 library ends the whole process.
     written = BytesIO()
     with h5py.File(written, "w") as file:
@@ -241,8 +238,8 @@ def write_hdf5(
         detector = _group(instrument, "detector", "NXdetector")
         detector["data"] = h5py.SoftLink("/entry/data/healed")
         _image(detector, "pixel_mask", pixel_mask(reasons), "0: valid; bits as NXdetector defines them")
-        if header.get("detector") is not None:
-            detector["description"] = header["detector"]
+        if geometry.detector is not None:
+            detector["description"] = geometry.detector
         if "incident_wavelength" in known:
             _group(instrument, "beam", "NXbeam")
         for name, value in known.items():
@@ -275,23 +272,23 @@ def _check_counts(path: Path, healed: NDArray) -> None:
         raise ScanError(f"{path}: {broken} healed pixels are not finite, so the run diverged; lower fit.lr")
 
 
-def _quantities(header: Mapping[str, Any]) -> dict[str, float]:
-    """What the header knows, under NeXus' names, in its units and from its origin.
+def _quantities(geometry: Geometry) -> dict[str, float]:
+    """What is known, under NeXus' names, in its units and from its origin.
 
     NeXus leaves open where a beam centre counts from. Programs that read one (dxtbx, pyFAI) multiply it by the
     pixel size, which gives a length from the outer edge of the first pixel: hence the half pixel.
     """
-    y_pixel_size, x_pixel_size = header.get("pixel_size") or (None, None)
-    x, y = header.get("beam_centre") or (None, None)
+    y_pixel_size, x_pixel_size = geometry.pixel_size or (None, None)
+    x, y = geometry.beam_centre or (None, None)
     quantities = {
         "x_pixel_size": x_pixel_size,
         "y_pixel_size": y_pixel_size,
-        "distance": header.get("distance"),
+        "distance": geometry.distance,
         "beam_center_x": None if x is None else x + 0.5,
         "beam_center_y": None if y is None else y + 0.5,
-        "count_time": header.get("exposure_time"),
-        "saturation_value": header.get("count_cutoff"),
-        "incident_wavelength": header.get("wavelength"),
+        "count_time": geometry.exposure_time,
+        "saturation_value": geometry.count_cutoff,
+        "incident_wavelength": geometry.wavelength,
     }
     return {name: float(value) for name, value in quantities.items() if value is not None}
 

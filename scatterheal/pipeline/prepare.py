@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scatterheal.mask.reasons import UNSURE, Reasons, check_mask_file, detector_reasons, find_reasons
 from scatterheal.pattern import pixels
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.reading import intensity
 from scatterheal.reading.crop import Cropped, crop_scan
@@ -93,7 +94,7 @@ def as_record(cropped: Cropped) -> dict[str, Any]:
         "box": cropped.box._asdict(),
         "colour_bar": None if cropped.colours is None else cropped.colours.tolist(),
         "bar_labels": cropped.bar._asdict(),
-        "header": cropped.header,
+        "header": cropped.header and cropped.header.to_json(),
         "detector": cropped.detector and cropped.detector._asdict(),
     }
 
@@ -123,7 +124,7 @@ def intensity_of(image: NDArray, cropped: Mapping[str, Any], colour: Mapping[str
     return intensity.of_figure(image, bar and np.uint8(bar), labels, colour["map"], limits, colour["scale"])
 
 
-def geometry_of(cropped: Mapping[str, Any], poni: str | Path | None) -> dict[str, Any]:
+def geometry_of(cropped: Mapping[str, Any], poni: Path | None) -> Geometry:
     """What is known of the experiment's geometry: the file's header, and a PONI file that knows it better.
 
     Parameters
@@ -135,42 +136,38 @@ def geometry_of(cropped: Mapping[str, Any], poni: str | Path | None) -> dict[str
 
     Returns
     -------
-    geometry : dict
-        The fields of `scatterheal.reading.headers.Header`, with the beam centre in pixels of the cropped image.
+    Geometry
+        With the beam centre in pixels of the cropped image.
 
     Raises
     ------
     ScanError
         The PONI file cannot be read.
     """
-    geometry = dict(cropped["header"] or {})
+    geometry = Geometry.from_json(cropped["header"] or {})
     if poni:
-        geometry |= {key: value for key, value in read_poni(Path(poni)).items() if value is not None}
-    if geometry.get("beam_centre"):
-        x, y = geometry["beam_centre"]
-        geometry["beam_centre"] = [x - cropped["box"]["left"], y - cropped["box"]["top"]]
-    return geometry
+        geometry = geometry.updated(read_poni(poni))
+    return geometry.seen_from(cropped["box"]["left"], cropped["box"]["top"])
 
 
-def with_found_centre(geometry: Mapping[str, Any], centre: Mapping[str, Any]) -> dict[str, Any]:
+def with_found_centre(geometry: Geometry, centre: Mapping[str, Any]) -> Geometry:
     """The geometry with the beam centre that the mask went by; without any where that is too unsure to be passed on.
 
     Parameters
     ----------
-    geometry : mapping
-        From `geometry_of`.
+    geometry : Geometry
     centre : mapping
         The part `centre` of found.json.
 
     Examples
     --------
-    >>> with_found_centre({}, {"x": 3.0, "y": 4.0, "sd": 0.5})["beam_centre"]
-    [3.0, 4.0]
-    >>> with_found_centre({}, {"x": 3.0, "y": 4.0, "sd": 50.0})["beam_centre"] is None
+    >>> with_found_centre(Geometry(), {"x": 3.0, "y": 4.0, "sd": 0.5}).beam_centre
+    (3.0, 4.0)
+    >>> with_found_centre(Geometry(), {"x": 3.0, "y": 4.0, "sd": 50.0}).beam_centre is None
     True
     """
     known = centre.get("x") is not None and centre.get("sd", 0) <= UNSURE
-    return {**geometry, "beam_centre": [centre["x"], centre["y"]] if known else None}
+    return geometry._replace(beam_centre=(centre["x"], centre["y"]) if known else None)
 
 
 def reasons_of(
@@ -201,7 +198,7 @@ def reasons_of(
         An unknown detector, a mask or PONI file that cannot be read, or whatever `find_reasons` refuses.
     """
     mask = scan["mask"]
-    geometry = geometry_of(cropped, scan["poni"])
+    geometry = geometry_of(cropped, scan["poni"] and Path(scan["poni"]))
     centre = None if scan["centre"] == "auto" else tuple(scan["centre"])
     known = np.zeros(values.shape, np.uint8)
     if scan["kind"] == "frame":
@@ -209,9 +206,9 @@ def reasons_of(
         if name == "auto":
             name = cropped["detector"]["name"] if cropped["detector"] else "none"
         gaps = None if name == "none" else Box(**cropped["box"]).of(detector_gaps(name, tuple(cropped["whole"])))
-        known = detector_reasons(values, gaps, geometry.get("count_cutoff"))
+        known = detector_reasons(values, gaps, geometry.count_cutoff)
         if scan["poni"]:
-            centre = tuple(geometry["beam_centre"])
+            centre = geometry.beam_centre
     missing = _missing_in_file(mask)
     clipped_low = flags & pixels.CLIPPED_LOW > 0
     found = find_reasons(
@@ -223,7 +220,7 @@ def reasons_of(
         clipped_low,
         meaning.limits,
         centre,
-        geometry.get("beam_centre"),
+        geometry.beam_centre,
     )
     if scan["kind"] == "frame":
         found.found["detector"] = cropped["detector"] if scan["detector"] == "auto" else scan["detector"]

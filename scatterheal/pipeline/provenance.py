@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal import __version__
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import REASONS
 
@@ -30,7 +31,7 @@ def record(
     reasons: NDArray[np.uint8],
     found: Mapping[str, Any],
     meaning: Meaning,
-    geometry: Mapping[str, Any],
+    geometry: Geometry,
     run: Mapping[str, Any],
     metrics: Mapping[str, Any],
     coverage: Sequence[Mapping[str, Any]],
@@ -53,8 +54,8 @@ def record(
         What was found by itself: beam centre, beamstop, holder, detector; where, and how sure.
     meaning : Meaning
         What the numbers of the image are; its colour table is left out.
-    geometry : mapping
-        What is known of the measurement, from `scatterheal.pipeline.prepare.geometry_of`.
+    geometry : Geometry
+        What is known of the measurement; of a figure's the beam centre alone is told.
     run : mapping
         Hyperparameters of the run that healed it.
     metrics : mapping
@@ -80,7 +81,7 @@ def record(
         },
         "scan": dict(scan),
         "intensity": {key: value for key, value in meaning.to_json().items() if key != "table"},
-        "geometry": dict(geometry),
+        "geometry": geometry.to_json() if scan["kind"] == "frame" else {"beam_centre": geometry.beam_centre},
         "found": dict(found),
         "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),
         "missing_share": {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading.bitmaps import EPS, Rgb, eps_page, read_bitmaps
 from scatterheal.reading.detectors import Found, find_detector
 from scatterheal.reading.frames import Counts, read_frame
@@ -41,8 +42,8 @@ class Cropped(NamedTuple):
     """The colour bar's colours from its low to its high end, one for each of its pixels, (n, 3), or None."""
     bar: BarLabels = BarLabels()
     """What the file's own text says about the colour bar."""
-    header: dict[str, Any] | None = None
-    """What a frame's file says of it, in SI units; see `scatterheal.reading.headers.Header`."""
+    header: Geometry | None = None
+    """What a frame's file says of it, the beam centre in pixels of the whole frame."""
     detector: Found | None = None
     """The detector whose gaps the whole frame has."""
 
@@ -85,7 +86,7 @@ def crop_scan(
             what = "measured pixel is zero" if (image >= 0).any() else "pixel is negative or masked in the file"
             raise ScanError(f"{path}: every {what}; choose another frame or file, or another crop")
         _check_subtracted(path, image)
-        return Cropped(image, box, counts.shape, header=header._asdict(), detector=detector)
+        return Cropped(image, box, counts.shape, header=header, detector=detector)
     bitmaps = read_bitmaps(path)
     largest = max(range(len(bitmaps)), key=lambda k: bitmaps[k].shape[0] * bitmaps[k].shape[1])
     picture = bitmaps[largest]

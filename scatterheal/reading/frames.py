@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scatterheal.errors import ScanError, one_line
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading.bitmaps import EPS
 from scatterheal.reading.hdf5 import hdf5_stack
-from scatterheal.reading.headers import Header, Stack, dectris_header, text_header
+from scatterheal.reading.headers import Stack, dectris_header, text_header
 
 Counts = NDArray[np.float32]
 
@@ -45,7 +46,7 @@ class Frame(NamedTuple):
 
     counts: Counts
     """Photon counts (height, width) in the file's own row order; negative: codes for no measurement."""
-    header: Header
+    header: Geometry
     missing: NDArray[np.bool_] | None
     """Pixels that the file calls unmeasured beside its counts (an HDF5 file's pixel_mask; in a sum, also those
     saturated in one of its frames), or None where it says nothing."""

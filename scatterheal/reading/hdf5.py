@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError, one_line
-from scatterheal.reading.headers import UNITS, Header, Stack, from_edge, sound_header
+from scatterheal.pattern.geometry import Geometry
+from scatterheal.reading.headers import UNITS, Stack, from_edge, sound_header
 
 if TYPE_CHECKING:
     import h5py
@@ -257,9 +258,9 @@ def _find_detector(file: h5py.File, dataset: h5py.Dataset) -> h5py.Group | None:
     return (own or found)[0] if len(own or found) == 1 else None
 
 
-def _header(file: h5py.File, detector: h5py.Group | None) -> Header:
+def _header(file: h5py.File, detector: h5py.Group | None) -> Geometry:
     if detector is None:
-        return Header()
+        return Geometry()
     instrument = detector.parent
     entry = instrument.parent
     sizes = tuple(_number(detector, f"{axis}_pixel_size") for axis in "yx")

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from scatterheal.pattern.geometry import Geometry
+
 UNITS = {
     "": 1.0,
     **dict.fromkeys(("pixel", "pixels", "count", "counts", "x"), 1.0),
@@ -22,26 +24,6 @@ UNITS = {
 QUANTITY = re.compile(r"([-+]?\d+\.?\d*(?:e[-+]?\d+)?)(?:[\s_]*([a-zåµμ]+))?", re.IGNORECASE)
 
 
-class Header(NamedTuple):
-    """What a file says of its frame, in SI units; None where it says nothing or nonsense."""
-
-    exposure_time: float | None = None
-    """Seconds; of a sum, of all its frames together."""
-    pixel_size: tuple[float, float] | None = None
-    """Height and width of a pixel, metres."""
-    wavelength: float | None = None
-    """Metres."""
-    distance: float | None = None
-    """From sample to detector, metres."""
-    beam_centre: tuple[float, float] | None = None
-    """x, y in pixels, pixel centres at integers. EDF and NeXus count from the outer edge of the first pixel, and half a
-    pixel is taken off; Dectris' own headers are taken as they are."""
-    count_cutoff: float | None = None
-    """A pixel of one frame with this many counts or more is saturated."""
-    detector: str | None = None
-    """The detector's name in the file."""
-
-
 class Stack(NamedTuple):
     """An open file: its frames are read one by one."""
 
@@ -49,12 +31,12 @@ class Stack(NamedTuple):
     """How many frames there are."""
     read: Callable[[int], NDArray]
     """Gives the frame of an index from 0 in the file's own type, codes and row order."""
-    header: Header = Header()
+    header: Geometry = Geometry()
     pixel_mask: NDArray | None = None
     """Bits as NXdetector defines them, one mask for all frames or one for each."""
 
 
-def dectris_header(text: str, detector: str | None = None) -> Header:
+def dectris_header(text: str, detector: str | None = None) -> Geometry:
     r"""The comment lines of Dectris' mini-CBF and TIFF headers.
 
     Parameters
@@ -82,7 +64,7 @@ def dectris_header(text: str, detector: str | None = None) -> Header:
     )
 
 
-def text_header(fields: dict[str, Any]) -> Header:
+def text_header(fields: dict[str, Any]) -> Geometry:
     """The header of what fabio reads: mini-CBF comments, or EDF keys in the ESRF's and pyFAI's way.
 
     Parameters
@@ -134,7 +116,7 @@ def sound_header(
     beam_centre: tuple[float | None, ...],
     detector: str | None,
     **values: float | None,
-) -> Header:
+) -> Geometry:
     """A header without its nonsense: detectors write 0, -1 or NaN for what nobody told them.
 
     Parameters
@@ -146,7 +128,7 @@ def sound_header(
     detector : str or None
         The detector's name, stripped of blanks and null characters.
     **values : float or None
-        The other fields of `Header`; what is not finite and positive is left out.
+        The other fields of `Geometry`; what is not finite and positive is left out.
 
     Examples
     --------
@@ -161,7 +143,7 @@ def sound_header(
     sizes = [positive(size) for size in pixel_size]
     # Only 0, 0 is what nobody told.
     told = all(value is not None and math.isfinite(value) for value in beam_centre) and any(beam_centre)
-    return Header(
+    return Geometry(
         pixel_size=None if None in sizes else tuple(sizes),
         beam_centre=tuple(beam_centre) if told else None,
         detector=(detector or "").strip(" \0\r\n") or None,

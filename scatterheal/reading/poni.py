@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from scatterheal.errors import ScanError, one_line
+from scatterheal.pattern.geometry import Geometry
 
 
-def read_poni(path: Path) -> dict[str, Any]:
+def read_poni(path: Path) -> Geometry:
     r"""Read a PONI file.
 
     Parameters
@@ -19,9 +19,9 @@ def read_poni(path: Path) -> dict[str, Any]:
 
     Returns
     -------
-    geometry : dict
-        distance (m), wavelength (m) or None, pixel_size (y, x; m), and beam_centre (x, y), pixels, with pixel
-        centres at integers: where the direct beam, not the foot of the perpendicular, meets the detector.
+    Geometry
+        Distance, wavelength or None, pixel size, and beam centre: where the direct beam, not the foot of the
+        perpendicular, meets the detector.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def read_poni(path: Path) -> dict[str, Any]:
     ...     path = Path(folder) / "a.poni"
     ...     _ = path.write_text("PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 2\nPoni1: 0.05\nPoni2: 0.03\n"
     ...                         "Rot1: 0\nRot2: 0\nRot3: 0\nWavelength: 1e-10\n")
-    ...     [round(value, 6) for value in read_poni(path)["beam_centre"]]
+    ...     [round(value, 6) for value in read_poni(path).beam_centre]
     [299.5, 499.5]
     """
     for package in ("pyFAI", "silx"):
@@ -52,9 +52,9 @@ def read_poni(path: Path) -> dict[str, Any]:
         if int(integrator.detector.orientation) not in (0, 3):
             raise ScanError(f"{path}: detector orientation {int(integrator.detector.orientation)} is not known; use 3")
         beam = integrator.getFit2D()
-        return {
-            "distance": float(beam["directDist"]) / 1000,
-            "wavelength": integrator.wavelength and float(integrator.wavelength),
-            "pixel_size": [float(integrator.pixel1), float(integrator.pixel2)],
-            "beam_centre": [float(beam["centerX"]) - 0.5, float(beam["centerY"]) - 0.5],
-        }
+        return Geometry(
+            distance=float(beam["directDist"]) / 1000,
+            wavelength=integrator.wavelength and float(integrator.wavelength),
+            pixel_size=(float(integrator.pixel1), float(integrator.pixel2)),
+            beam_centre=(float(beam["centerX"]) - 0.5, float(beam["centerY"]) - 0.5),
+        )

@@ -196,6 +196,7 @@ rule heal:
         code=code(
             "heal",
             "mask.reasons",
+            "pattern.geometry",
             "pattern.meaning",
             "pattern.pattern",
             "pattern.units",
@@ -257,6 +258,7 @@ rule profiles:
         code=code(
             "profiles",
             "counts.deviance",
+            "pattern.geometry",
             "pattern.meaning",
             "pattern.pattern",
             "pattern.units",

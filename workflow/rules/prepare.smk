@@ -48,6 +48,7 @@ rule crop:
         content=lambda wildcards: whole_content(SCANS[wildcards.scan].image),
         code=code(
             "crop",
+            "pattern.geometry",
             "pipeline.prepare",
             "reading.bitmaps",
             "reading.crop",
@@ -82,6 +83,7 @@ rule truth:
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
         code=code(
             "truth",
+            "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
             "pipeline.prepare",
@@ -168,6 +170,7 @@ rule mask:
             "mask.shadows",
             "mask.shapes",
             "mask.stripes",
+            "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
             "pipeline.prepare",
