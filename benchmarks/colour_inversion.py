@@ -61,8 +61,9 @@ def known_counts(scans: dict[str, Scan]) -> None:
     expected = simulate.saxs_pattern()
     drawn = np.random.default_rng(1).poisson(expected).astype(np.float32)
     # The plot area starts 52 pixels from the left and 34 from the top, see simulate.demo_figure.
-    inside = plot_area.Box(cropped.box.left - 52, cropped.box.top - 34, cropped.box.right - 52, cropped.box.bottom - 34)
-    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.colours))
+    left, top, right, bottom = cropped.crop.box
+    inside = plot_area.Box(left - 52, top - 34, right - 52, bottom - 34)
+    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.crop.colour_bar))
     radius, _ = simulate.radius_and_azimuth(simulate.FIGURE_SHAPE, simulate.FIGURE_CENTRE)
     drawn[27:35] = drawn[115:123] = 0
     drawn[radius < 5] = 0
@@ -78,8 +79,8 @@ def known_counts(scans: dict[str, Scan]) -> None:
         scan = scans["HDPE_85_low"]
         cropped = crop.crop_scan(scan.image, scan.kind, scan.crop)
         counts = frames.read_frame(scans["HDPE_85_low_frame"].image).counts
-        inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.colours))
-        compare(scan.image.name, inverted, cropped.bar.limits, shown_in_figure(counts, inverted.off.shape))
+        inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.crop.colour_bar))
+        compare(scan.image.name, inverted, cropped.crop.bar_labels.limits, shown_in_figure(counts, inverted.off.shape))
 
 
 def real_figures(scans: dict[str, Scan]) -> None:
@@ -94,11 +95,11 @@ def real_figures(scans: dict[str, Scan]) -> None:
         if scan.kind == "frame":
             continue
         cropped = crop.crop_scan(scan.image, scan.kind, scan.crop)
-        table = colour_maps.colour_table(cropped.colours)
+        table, labels = colour_maps.colour_table(cropped.crop.colour_bar), cropped.crop.bar_labels
         inverted = colour_maps.invert(cropped.image, table)
-        whole = whole_counts(inverted, table, cropped.bar.limits) if cropped.bar.limits else "- | -"
+        whole = whole_counts(inverted, table, labels.limits) if labels.limits else "- | -"
         print(
-            f"| {scan.image.name} | {cropped.bar.limits} | {cropped.bar.scale} | {inverted.off.mean():.2%} "
+            f"| {scan.image.name} | {labels.limits} | {labels.scale} | {inverted.off.mean():.2%} "
             f"| {(inverted.residual == 0).mean():.1%} | {np.median(inverted.residual):.2f} "
             f"| {np.percentile(inverted.residual, 99):.2f} | {inverted.clipped_low.mean():.1%} "
             f"| {inverted.clipped_high.mean():.3%} | {whole} |"
@@ -133,7 +134,7 @@ def jpeg(scan: Scan) -> None:
     luminance = rgb2lab(cropped.image)[..., 0]
     rows, columns = np.indices(luminance.shape)
     radius = np.hypot(columns - scan.centre[0], rows - scan.centre[1]).astype(int)
-    bar = cropped.colours
+    bar = cropped.crop.colour_bar
     above = None
     for name, table in {
         "the map that its colour bar shows (parula)": colour_maps.colour_table(bar),

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from scatterheal import storage
-from scatterheal.pipeline import logs, prepare
+from scatterheal.pipeline import logs
 from scatterheal.reading import crop
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
-cropped = crop.crop_scan(
+image, cut = crop.crop_scan(
     Path(snakemake.input.image),
     scan["kind"],
     scan["crop"] if scan["crop"] == "auto" else tuple(scan["crop"]),
@@ -17,10 +17,10 @@ cropped = crop.crop_scan(
     scan["frame"],
 )
 how = "automatic" if scan["crop"] == "auto" else "from the YAML"
-log.info("%s: kept %s (%s)", snakemake.input.image, cropped.box, how)
-if cropped.detector:
-    log.info("detector: %s, %s", cropped.detector.name, cropped.detector.sure)
+log.info("%s: kept %s (%s)", snakemake.input.image, cut.box, how)
+if cut.detector:
+    log.info("detector: %s, %s", cut.detector.name, cut.detector.sure)
 
-storage.write_tiff(Path(snakemake.output.image), cropped.image)
-found = {"asked": scan, "sha256": snakemake.params.content, **prepare.as_record(cropped)}
+storage.write_tiff(Path(snakemake.output.image), image)
+found = {"asked": scan, "sha256": snakemake.params.content, **cut.to_json()}
 storage.write_json(Path(snakemake.output.found), found)

@@ -11,6 +11,7 @@ from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import overlay
 from scatterheal.pipeline import export, logs, prepare, provenance
 from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.reading.crop import Crop
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
@@ -22,9 +23,10 @@ log.info("healed by %s", chosen)
 reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
 measured = read_pattern(Path(snakemake.input.reasons).parent)
-cropped, found = (storage.read_json(Path(snakemake.input[name])) for name in ("cropped", "parts"))
+cut = Crop.from_json(storage.read_json(Path(snakemake.input.cropped)))
+found = storage.read_json(Path(snakemake.input.parts))
 meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
-geometry = prepare.with_found_centre(prepare.geometry_of(cropped, scan["poni"] and Path(scan["poni"])), found["centre"])
+geometry = prepare.with_found_centre(prepare.geometry_of(cut, scan["poni"] and Path(scan["poni"])), found["centre"])
 record = provenance.record(
     source=Path(snakemake.input.source),
     linked=[Path(file) for file in snakemake.input.linked],

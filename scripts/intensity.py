@@ -4,13 +4,15 @@ from pathlib import Path
 
 from scatterheal import storage
 from scatterheal.pipeline import logs, prepare
+from scatterheal.reading.crop import Crop
+from scatterheal.settings.models import Colour
 
 scan = snakemake.params.scan
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 image = storage.read_tiff(Path(snakemake.input.image))
-cropped = storage.read_json(Path(snakemake.input.found))
-found = prepare.intensity_of(image, cropped, scan["colour"])
+cut = Crop.from_json(storage.read_json(Path(snakemake.input.found)))
+found = prepare.intensity_of(image, cut, Colour.model_validate(scan["colour"]))
 meaning = found.meaning
 say = log.warning if meaning.not_whole_share else log.info
 say("%s: %s", meaning.unit, meaning.how)

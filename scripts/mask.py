@@ -8,6 +8,7 @@ from scatterheal.mask.reasons import check_share
 from scatterheal.pattern import pixels
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pipeline import logs, prepare
+from scatterheal.reading.crop import Crop
 from scatterheal.settings.models import Mask
 from scatterheal.settings.reading import check_geometry
 
@@ -17,10 +18,10 @@ log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 intensity = storage.read_tiff(Path(snakemake.input.intensity))
 flags = storage.read_tiff(Path(snakemake.input.flags))
 meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
-cropped = storage.read_json(Path(snakemake.input.found))
+cut = Crop.from_json(storage.read_json(Path(snakemake.input.found)))
 check_geometry(Mask.model_validate(scan["mask"]), (intensity.shape[1], intensity.shape[0]))
 
-found = prepare.reasons_of(intensity, flags, meaning, cropped, scan)
+found = prepare.reasons_of(intensity, flags, meaning, cut, scan)
 check_share(found.reasons, scan["mask"]["allow_large_mask"])
 for name, bit in pixels.REASONS.items():
     log.info("%s: %d pixels", name, (found.reasons & bit > 0).sum())

@@ -10,6 +10,7 @@ from scatterheal.physics.compare import compare, none
 from scatterheal.pictures import curves
 from scatterheal.pipeline import logs, prepare
 from scatterheal.pipeline.read_pattern import read_pattern
+from scatterheal.reading.crop import Crop
 
 log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
@@ -24,7 +25,8 @@ if scan.centre is None or unit == "colours":
         curves.nothing(picture, why, title)
 else:
     poni = snakemake.params.scan["poni"]
-    geometry = prepare.geometry_of(storage.read_json(Path(snakemake.input.cropped)), poni and Path(poni))
+    cut = Crop.from_json(storage.read_json(Path(snakemake.input.cropped)))
+    geometry = prepare.geometry_of(cut, poni and Path(poni))
     truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
     healed, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("healed", "model", "sd"))
     image = scan.image

@@ -163,12 +163,12 @@ def test_the_demo_figure_gives_its_counts_back(tmp_path):
     picture, _ = simulate.demo_figure()
     Image.fromarray(picture).save(tmp_path / "demo.png")
     cropped = crop_scan(tmp_path / "demo.png", "figure", "auto")
-    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.colours))
+    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.crop.colour_bar))
     drawn = np.random.default_rng(1).poisson(simulate.saxs_pattern())
     # The right part, without beamstop and holder; the plot begins at 52, 34.
     rows, columns = (slice(40, 110), slice(120, 200))
     found = colour_maps.to_values(inverted, simulate.COLOUR_RANGE, "log10")
-    found = found[rows.start + 34 - cropped.box.top :, columns.start + 52 - cropped.box.left :][:70, :80]
+    found = found[rows.start + 34 - cropped.crop.box.top :, columns.start + 52 - cropped.crop.box.left :][:70, :80]
     few = drawn[rows, columns] <= 36
     np.testing.assert_array_equal(found[few], np.where(drawn[rows, columns] > 1, drawn[rows, columns], 0.5)[few])
 
@@ -180,10 +180,10 @@ def test_real_figure_gives_the_counts_of_its_frame(real_scans):
     counts = read_frame(real_scans["HDPE_85_low_frame"].image).counts[1::2, 1::2][::-1]
     rows, columns = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip((662, 582), counts.shape, strict=True))
     truth = counts[np.ix_(rows, columns)]
-    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.colours))
+    inverted = colour_maps.invert(cropped.image, colour_maps.colour_table(cropped.crop.colour_bar))
     assert not inverted.off.any()
     np.testing.assert_array_equal(inverted.clipped_low, truth <= 1)
     seen = ~inverted.clipped_low & ~inverted.clipped_high
-    values = colour_maps.to_values(inverted, cropped.bar.limits, cropped.bar.scale)
+    values = colour_maps.to_values(inverted, cropped.crop.bar_labels.limits, cropped.crop.bar_labels.scale)
     assert (values == truth)[seen].mean() > 0.9998
     np.testing.assert_allclose(values[seen], truth[seen], rtol=0.008)

@@ -110,17 +110,17 @@ def test_an_eps_without_a_colour_bar_is_its_plot(tmp_path):
     plot = np.random.default_rng(0).integers(0, 60, (120, 160, 3), dtype=np.uint8)
     plot[40:90, 50:120] = 250
     (tmp_path / "a.eps").write_bytes(matlab_eps(plot))
-    assert crop_scan(tmp_path / "a.eps", "figure", "auto").box == (0, 0, 160, 120)
+    assert crop_scan(tmp_path / "a.eps", "figure", "auto").crop.box == (0, 0, 160, 120)
     page, _ = plotted()
     (tmp_path / "b.eps").write_bytes(matlab_eps(page))
-    assert crop_scan(tmp_path / "b.eps", "figure", "auto").box == plot_area(page)
+    assert crop_scan(tmp_path / "b.eps", "figure", "auto").crop.box == plot_area(page)
 
 
 def test_an_explicit_crop_overrides_and_must_fit(tmp_path):
     picture, _ = plotted()
     Image.fromarray(picture).save(tmp_path / "a.png")
     cropped = crop_scan(tmp_path / "a.png", "figure", (70, 50, 100, 90))
-    assert cropped.box == (70, 50, 100, 90)
+    assert cropped.crop.box == (70, 50, 100, 90)
     np.testing.assert_array_equal(cropped.image, picture[50:90, 70:100])
     with pytest.raises(ScanError, match=r"crop: \[0, 0, 999, 9\] reaches outside the image of 360 x 270 pixels"):
         crop_scan(tmp_path / "a.png", "figure", (0, 0, 999, 9))
@@ -174,7 +174,7 @@ def test_matplotlib_eps_tells_its_range(tmp_path, scale):
     shown.set_clim(1, 3000)
     figure.colorbar(shown)
     figure.savefig(tmp_path / "a.eps")
-    bar = crop_scan(tmp_path / "a.eps", "figure", "auto").bar
+    bar = crop_scan(tmp_path / "a.eps", "figure", "auto").crop.bar_labels
     low, high = (1, 3000) if scale == "linear" else (0, np.log10(3000))
     np.testing.assert_allclose(bar.limits, (low, high), atol=0.003 * (high - low))
     assert bar.scale == (None if scale == "linear" else "log10")
@@ -183,4 +183,4 @@ def test_matplotlib_eps_tells_its_range(tmp_path, scale):
 def test_real_figures_tell_their_range(real_scans):
     ranges = {"HDPE_85_low": 2, "MD2_MV_bulk": 5, "MD2_MV_bulk_3": 3, "MD2_MV_edge_2": 4, "MD2_MV_shear": 5}
     for name, high in (ranges | {"MD2_MV_shear_2": 4}).items():
-        assert crop_scan(real_scans[name].image, "figure", "auto").bar == BarLabels((0, high), "log10")
+        assert crop_scan(real_scans[name].image, "figure", "auto").crop.bar_labels == BarLabels((0, high), "log10")

@@ -17,7 +17,10 @@ from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOT_OR_DEAD, UNREADABLE, USER
 from scatterheal.pipeline import prepare
+from scatterheal.reading.crop import Crop
 from scatterheal.reading.detectors import detector_gaps
+from scatterheal.reading.plot_area import Box
+from scatterheal.settings.models import Colour
 from scatterheal.settings.reading import read_scan
 
 PONI = "PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 2\nPoni1: 0.003\nPoni2: 0.004\nRot1: 0\nRot2: 0\nRot3: 0\n"
@@ -46,10 +49,10 @@ def scan(tmp_path):
 def by_the_rules(scan):
     """The mask as the rules make it, through crop.json and intensity.json."""
     plain, cropped = scan.model_dump(mode="json"), prepare.check(scan)
-    record = json.loads(json.dumps(prepare.as_record(cropped)))
-    found = prepare.intensity_of(cropped.image, record, plain["colour"])
+    crop = Crop.from_json(json.loads(json.dumps(cropped.crop.to_json())))
+    found = prepare.intensity_of(cropped.image, crop, scan.colour)
     meaning = Meaning.from_json(json.loads(json.dumps(found.meaning.to_json())))
-    return prepare.reasons_of(found.values, found.flags, meaning, record, plain)
+    return prepare.reasons_of(found.values, found.flags, meaning, crop, plain)
 
 
 @pytest.mark.parametrize("file", ["demo_saxs", "demo_waxs"])
@@ -123,20 +126,20 @@ def test_what_a_file_says_of_its_pixels_is_believed(tmp_path):
         (3, 4): UNREADABLE,
         (7, 8): HOT_OR_DEAD,
     }
-    geometry = prepare.geometry_of(prepare.as_record(prepare.check(scan)), None)
+    geometry = prepare.geometry_of(prepare.check(scan).crop, None)
     assert geometry.count_cutoff == 900
 
 
 def test_a_geometry_file_knows_better_than_the_header_but_not_what_it_leaves_out(tmp_path):
     (tmp_path / "a.poni").write_text(PONI)
-    header = {"beam_centre": (1, 2), "wavelength": 1.1e-10, "distance": 7.0, "exposure_time": 0.5}
-    record = {"header": header, "box": {"left": 10, "top": 20, "right": 80, "bottom": 60}}
-    geometry = prepare.geometry_of(record, tmp_path / "a.poni")
+    header = Geometry(beam_centre=(1, 2), wavelength=1.1e-10, distance=7.0, exposure_time=0.5)
+    crop = Crop((70, 90), Box(10, 20, 80, 60), header=header)
+    geometry = prepare.geometry_of(crop, tmp_path / "a.poni")
     assert geometry.beam_centre == pytest.approx([29.5, 9.5])
     assert geometry.distance == pytest.approx(2)
     assert (geometry.wavelength, geometry.exposure_time) == (1.1e-10, 0.5)
-    assert prepare.geometry_of(record, None).beam_centre == (-9, -18)
-    assert prepare.geometry_of({**record, "header": None}, None) == Geometry()
+    assert prepare.geometry_of(crop, None).beam_centre == (-9, -18)
+    assert prepare.geometry_of(crop._replace(header=None), None) == Geometry()
 
 
 def test_a_given_centre_is_where_the_beamstop_is_looked_for(scan):
@@ -197,8 +200,7 @@ def test_whole_negative_numbers_are_codes_where_they_are_few(scan):
 def test_values_that_are_not_whole_are_counts_with_a_reservation(scan, factor, says):
     frame = (flat() * np.float32(factor)).astype(np.float32)
     frame[:10] = -1
-    cropped = prepare.check(scan(frame))
-    meaning = prepare.intensity_of(cropped.image, prepare.as_record(cropped), {}).meaning
+    meaning = prepare.intensity_of(*prepare.check(scan(frame)), Colour()).meaning
     not_whole = (frame != np.round(frame))[10:].mean()
     assert meaning.unit == "counts" and meaning.not_whole_share == pytest.approx(not_whole)
     assert re.match(says, meaning.how)

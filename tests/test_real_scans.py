@@ -34,10 +34,10 @@ def test_plot_area_and_colour_bar(real_scans, name):
     shape, low, high = SCANS[name]
     found = crop.crop_scan(real_scans[name].image, "figure")
     assert found.image.shape == (*shape, 3)
-    np.testing.assert_allclose(found.colours[0], low, atol=30)  # JPEG tints the bar where its frame is
-    np.testing.assert_allclose(found.colours[-1], high, atol=60)
+    np.testing.assert_allclose(found.crop.colour_bar[0], low, atol=30)  # JPEG tints the bar where its frame is
+    np.testing.assert_allclose(found.crop.colour_bar[-1], high, atol=60)
     if name == "latest_0009102":
-        assert found.box == tuple(real_scans[name].crop) == (105, 76, 719, 559)
+        assert found.crop.box == tuple(real_scans[name].crop) == (105, 76, 719, 559)
 
 
 @pytest.mark.parametrize("name", FRAMES)
@@ -45,12 +45,11 @@ def test_frames_are_read_whole_and_know_their_detector(real_scans, name):
     found = crop.crop_scan(real_scans[name].image, "frame")
     assert found.image.shape == FRAMES[name]
     assert np.array_equal(found.image, np.round(found.image))
-    assert found.detector.name == {"HDPE_85_low_frame": "Pilatus2M", "buf1_00000": "Pilatus1M"}[name]
+    assert found.crop.detector.name == {"HDPE_85_low_frame": "Pilatus2M", "buf1_00000": "Pilatus1M"}[name]
 
 
 def intensity_of(scan):
-    cropped = crop.crop_scan(scan.image, scan.kind, scan.crop)
-    return prepare.intensity_of(cropped.image, prepare.as_record(cropped), scan.model_dump(mode="json")["colour"])
+    return prepare.intensity_of(*crop.crop_scan(scan.image, scan.kind, scan.crop), scan.colour)
 
 
 @pytest.mark.parametrize("name", ["HDPE_85_low", "MD2_MV_bulk", "MD2_MV_bulk_3", "MD2_MV_edge_2", "MD2_MV_shear"])
@@ -70,7 +69,7 @@ def _ranges(lines):
 
 def test_ranges_that_files_say_are_the_ones_read_by_eye(real_scans):
     for name in SCANS.keys() - {"latest_0009102"}:
-        labels = crop.crop_scan(real_scans[name].image, "figure").bar
+        labels = crop.crop_scan(real_scans[name].image, "figure").crop.bar_labels
         np.testing.assert_allclose(labels.limits, real_scans[name].colour.range, atol=0.01)
         assert labels.scale == "log10"
 

@@ -4,9 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
-from scatterheal.storage import read_json, write_json
+from scatterheal.reading.crop import Crop
+from scatterheal.reading.plot_area import BarLabels, Box
+from scatterheal.storage import as_json, read_json, write_json
 
 # From results of earlier versions: demo_waxs, demo_saxs (its table of 256 colours cut short), a figure without a bar.
 MEANINGS = [
@@ -72,3 +77,105 @@ def test_a_colour_table_comes_back_in_its_own_types():
     assert (table.colours.dtype, table.edges.dtype) == (np.uint8, np.float64)
     assert table.edges.tolist() == [0.0, 0.00390625, 1.0]
     assert (meaning.limits, Meaning.from_json(json.loads(MEANINGS[0])).limits) == ((0.0, 3.0), None)
+
+
+# demo_saxs (its colour bar cut short), HDPE_85_low.
+CROPS = [
+    """{
+  "asked": {
+    "kind": "figure",
+    "data": null,
+    "frame": null,
+    "crop": "auto"
+  },
+  "sha256": "e4a96858fa4afa99539533c40e84ab53b6045c7be731506af6a53364065a8a0f",
+  "whole": [
+    240,
+    344
+  ],
+  "box": {
+    "left": 53,
+    "top": 36,
+    "right": 260,
+    "bottom": 194
+  },
+  "colour_bar": [
+    [
+      0,
+      0,
+      120
+    ],
+    [
+      129,
+      0,
+      0
+    ]
+  ],
+  "bar_labels": {
+    "limits": null,
+    "scale": null
+  },
+  "header": null,
+  "detector": null
+}
+""",
+    """{
+  "asked": {
+    "kind": "frame",
+    "data": null,
+    "frame": null,
+    "crop": "auto"
+  },
+  "sha256": "9e5bd47c2e80f0012fe28c021086785c84037ecbdc8102668e25113f289fadab",
+  "whole": [
+    1679,
+    1475
+  ],
+  "box": {
+    "left": 0,
+    "top": 0,
+    "right": 1475,
+    "bottom": 1679
+  },
+  "colour_bar": null,
+  "bar_labels": {
+    "limits": null,
+    "scale": null
+  },
+  "header": {
+    "exposure_time": null,
+    "pixel_size": null,
+    "wavelength": null,
+    "distance": null,
+    "beam_centre": null,
+    "count_cutoff": null,
+    "detector": null
+  },
+  "detector": {
+    "name": "Pilatus2M",
+    "sure": "its 197365 gap pixels hold nothing, 34.4 % of those beside them"
+  }
+}
+""",
+]
+
+
+@pytest.mark.parametrize("text", CROPS)
+def test_crop_json_is_read_and_written_to_the_byte_with_what_was_asked(text, tmp_path):
+    (tmp_path / "crop.json").write_text(text)
+    plain = read_json(tmp_path / "crop.json")
+    asked = {"asked": plain["asked"], "sha256": plain["sha256"]}
+    write_json(tmp_path / "again.json", {**asked, **Crop.from_json(plain).to_json()})
+    assert (tmp_path / "again.json").read_text() == text
+
+
+NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+PAIRS = st.none() | st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2)
+
+
+@given(st.builds(Geometry, NUMBERS, PAIRS, NUMBERS, NUMBERS, PAIRS, NUMBERS, st.none() | st.text()), PAIRS)
+def test_what_a_header_says_comes_back_from_json(geometry, limits):
+    crop = Crop((8, 9), Box(1, 2, 9, 8), bar_labels=BarLabels(limits, "log10"), header=geometry)
+    back = Crop.from_json(json.loads(as_json(crop.to_json())))
+    assert back == crop
+    assert type(back.header) is Geometry and type(back.box) is Box

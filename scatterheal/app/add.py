@@ -210,7 +210,7 @@ def _yaml(image: Path, kind: str, frames: int, prepared: Prepared, overlay: Path
 
 def _colour(prepared: Prepared) -> str:
     """The line on a figure's colours: what its file says, or what to fill in."""
-    of_map, labels = prepared.intensity.meaning.colour_scale, prepared.cropped.bar
+    of_map, labels = prepared.intensity.meaning.colour_scale, prepared.cropped.crop.bar_labels
     if of_map is None:
         return "colour: {map: luminance}   # or a named map with its range and scale"
     if labels.limits is None:

@@ -14,12 +14,11 @@ from scatterheal.pattern import pixels
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.reading import intensity
-from scatterheal.reading.crop import Cropped, crop_scan
+from scatterheal.reading.crop import Crop, Cropped, crop_scan
 from scatterheal.reading.detectors import detector_gaps
 from scatterheal.reading.frames import read_mask
-from scatterheal.reading.plot_area import BarLabels, Box
 from scatterheal.reading.poni import read_poni
-from scatterheal.settings.models import Scan
+from scatterheal.settings.models import Colour, Scan
 from scatterheal.settings.reading import check_geometry
 
 
@@ -48,11 +47,11 @@ def check(scan: Scan) -> Cropped:
     cropped = crop_scan(scan.image, scan.kind, scan.crop, scan.data, scan.frame)
     check_geometry(scan.mask, cropped.image.shape[1::-1])
     if scan.truth:
-        crop_scan(scan.truth, scan.kind, cropped.box)
+        crop_scan(scan.truth, scan.kind, cropped.crop.box)
     if scan.detector not in ("auto", "none"):
-        detector_gaps(scan.detector, cropped.whole)
+        detector_gaps(scan.detector, cropped.crop.whole)
     if scan.kind == "figure" and scan.colour.map not in ("auto", "luminance"):
-        intensity.table_of(cropped.colours, scan.colour.map)
+        intensity.table_of(cropped.crop.colour_bar, scan.colour.map)
     if scan.poni:
         read_poni(scan.poni)
     missing = _missing_in_file(scan.mask.model_dump())
@@ -81,34 +80,21 @@ def prepare(scan: Scan) -> Prepared:
     """
     plain = scan.model_dump(mode="json")
     cropped = check(scan)
-    record = as_record(cropped)
-    found = intensity_of(cropped.image, record, plain["colour"])
-    reasons = reasons_of(found.values, found.flags, found.meaning, record, plain)
+    found = intensity_of(*cropped, scan.colour)
+    reasons = reasons_of(found.values, found.flags, found.meaning, cropped.crop, plain)
     return Prepared(cropped, found, reasons)
 
 
-def as_record(cropped: Cropped) -> dict[str, Any]:
-    """All of a cropped scan but its image, as plain values: the content of crop.json."""
-    return {
-        "whole": list(cropped.whole),
-        "box": cropped.box._asdict(),
-        "colour_bar": None if cropped.colours is None else cropped.colours.tolist(),
-        "bar_labels": cropped.bar._asdict(),
-        "header": cropped.header and cropped.header.to_json(),
-        "detector": cropped.detector and cropped.detector._asdict(),
-    }
-
-
-def intensity_of(image: NDArray, cropped: Mapping[str, Any], colour: Mapping[str, Any]) -> intensity.Intensity:
+def intensity_of(image: NDArray, crop: Crop, colour: Colour) -> intensity.Intensity:
     """The intensity of a cropped scan.
 
     Parameters
     ----------
     image : uint8 array (height, width, 3) or float32 array (height, width)
         Colours of a figure, or counts of a frame.
-    cropped : mapping
-        From `as_record`.
-    colour : mapping
+    crop : Crop
+        What a figure's file says of its colour bar.
+    colour : Colour
         The `colour` part of the scan's YAML.
 
     Raises
@@ -118,19 +104,15 @@ def intensity_of(image: NDArray, cropped: Mapping[str, Any], colour: Mapping[str
     """
     if image.ndim == 2:
         return intensity.of_frame(image)
-    bar = cropped["colour_bar"]
-    labels = BarLabels(**cropped["bar_labels"])
-    limits = colour["range"] and tuple(colour["range"])
-    return intensity.of_figure(image, bar and np.uint8(bar), labels, colour["map"], limits, colour["scale"])
+    return intensity.of_figure(image, crop.colour_bar, crop.bar_labels, colour.map, colour.range, colour.scale)
 
 
-def geometry_of(cropped: Mapping[str, Any], poni: Path | None) -> Geometry:
+def geometry_of(crop: Crop, poni: Path | None) -> Geometry:
     """What is known of the experiment's geometry: the file's header, and a PONI file that knows it better.
 
     Parameters
     ----------
-    cropped : mapping
-        From `as_record`.
+    crop : Crop
     poni : path or None
         A pyFAI geometry file.
 
@@ -144,10 +126,10 @@ def geometry_of(cropped: Mapping[str, Any], poni: Path | None) -> Geometry:
     ScanError
         The PONI file cannot be read.
     """
-    geometry = Geometry.from_json(cropped["header"] or {})
+    geometry = crop.header or Geometry()
     if poni:
         geometry = geometry.updated(read_poni(poni))
-    return geometry.seen_from(cropped["box"]["left"], cropped["box"]["top"])
+    return geometry.seen_from(crop.box.left, crop.box.top)
 
 
 def with_found_centre(geometry: Geometry, centre: Mapping[str, Any]) -> Geometry:
@@ -174,7 +156,7 @@ def reasons_of(
     values: NDArray[np.float32],
     flags: NDArray[np.uint8],
     meaning: Meaning,
-    cropped: Mapping[str, Any],
+    crop: Crop,
     scan: Mapping[str, Any],
 ) -> Reasons:
     """The mask of a cropped scan, with everything that its file and its YAML say.
@@ -187,8 +169,7 @@ def reasons_of(
         Where it is clipped, from `intensity_of`.
     meaning : Meaning
         What the intensity is, from `intensity_of`.
-    cropped : mapping
-        From `as_record`.
+    crop : Crop
     scan : mapping
         The scan's validated YAML as plain values.
 
@@ -198,14 +179,14 @@ def reasons_of(
         An unknown detector, a mask or PONI file that cannot be read, or whatever `find_reasons` refuses.
     """
     mask = scan["mask"]
-    geometry = geometry_of(cropped, scan["poni"] and Path(scan["poni"]))
+    geometry = geometry_of(crop, scan["poni"] and Path(scan["poni"]))
     centre = None if scan["centre"] == "auto" else tuple(scan["centre"])
     known = np.zeros(values.shape, np.uint8)
     if scan["kind"] == "frame":
         name = scan["detector"]
         if name == "auto":
-            name = cropped["detector"]["name"] if cropped["detector"] else "none"
-        gaps = None if name == "none" else Box(**cropped["box"]).of(detector_gaps(name, tuple(cropped["whole"])))
+            name = crop.detector.name if crop.detector else "none"
+        gaps = None if name == "none" else crop.box.of(detector_gaps(name, crop.whole))
         known = detector_reasons(values, gaps, geometry.count_cutoff)
         if scan["poni"]:
             centre = geometry.beam_centre
@@ -223,7 +204,9 @@ def reasons_of(
         geometry.beam_centre,
     )
     if scan["kind"] == "frame":
-        found.found["detector"] = cropped["detector"] if scan["detector"] == "auto" else scan["detector"]
+        found.found["detector"] = (
+            scan["detector"] if scan["detector"] != "auto" else crop.detector and crop.detector._asdict()
+        )
     return found
 
 

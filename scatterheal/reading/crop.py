@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,24 +29,61 @@ from scatterheal.reading.plot_area import (
 CODES, FURTHER_CODES = (-1, -2), 2
 
 
+class Crop(NamedTuple):
+    """All that a scan's file says of its image but the image itself: most of crop.json."""
+
+    whole: tuple[int, int]
+    """Height and width of the bitmap or frame before it was cropped."""
+    box: Box
+    """Where the image is in its bitmap or frame."""
+    colour_bar: Rgb | None = None
+    """The colour bar's colours from its low to its high end, one for each of its pixels, (n, 3), or None."""
+    bar_labels: BarLabels = BarLabels()
+    """What the file's own text says about the colour bar."""
+    header: Geometry | None = None
+    """What a frame's file says of it, the beam centre in pixels of the whole frame; None: a figure."""
+    detector: Found | None = None
+    """The detector whose gaps the whole frame has."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "whole": list(self.whole),
+            "box": self.box._asdict(),
+            "colour_bar": None if self.colour_bar is None else self.colour_bar.tolist(),
+            "bar_labels": self.bar_labels._asdict(),
+            "header": self.header and self.header.to_json(),
+            "detector": self.detector and self.detector._asdict(),
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Crop:
+        """What `to_json` gave, read back; crop.json holds more.
+
+        Examples
+        --------
+        >>> crop = Crop((4, 6), Box(0, 1, 5, 4), bar_labels=BarLabels((0.0, 3.0)))
+        >>> Crop.from_json(crop.to_json()) == crop
+        True
+        """
+        bar, labels, header, detector = (plain[key] for key in ("colour_bar", "bar_labels", "header", "detector"))
+        return cls(
+            tuple(plain["whole"]),
+            Box(**plain["box"]),
+            None if bar is None else np.uint8(bar),
+            BarLabels(labels["limits"] and tuple(labels["limits"]), labels["scale"]),
+            header and Geometry.from_json(header),
+            detector and Found(**detector),
+        )
+
+
 class Cropped(NamedTuple):
     """What is left of a scan's file."""
 
     image: Rgb | Counts
     """The colours of the plot area, uint8 (height, width, 3); or the frame's counts, float32, negative where the
     detector has a code and NaN where the file's own mask says that nothing was measured."""
-    box: Box
-    """Where it is in its bitmap or frame."""
-    whole: tuple[int, int]
-    """Height and width of the bitmap or frame before it was cropped."""
-    colours: Rgb | None = None
-    """The colour bar's colours from its low to its high end, one for each of its pixels, (n, 3), or None."""
-    bar: BarLabels = BarLabels()
-    """What the file's own text says about the colour bar."""
-    header: Geometry | None = None
-    """What a frame's file says of it, the beam centre in pixels of the whole frame."""
-    detector: Found | None = None
-    """The detector whose gaps the whole frame has."""
+    crop: Crop
 
 
 def crop_scan(
@@ -86,7 +124,7 @@ def crop_scan(
             what = "measured pixel is zero" if (image >= 0).any() else "pixel is negative or masked in the file"
             raise ScanError(f"{path}: every {what}; choose another frame or file, or another crop")
         _check_subtracted(path, image)
-        return Cropped(image, box, counts.shape, header=header, detector=detector)
+        return Cropped(image, Crop(counts.shape, box, header=header, detector=detector))
     bitmaps = read_bitmaps(path)
     largest = max(range(len(bitmaps)), key=lambda k: bitmaps[k].shape[0] * bitmaps[k].shape[1])
     picture = bitmaps[largest]
@@ -101,7 +139,7 @@ def crop_scan(
     else:
         box = plot_area(picture) if crop == "auto" else _checked(crop, picture)
         colours = colour_bar(picture, box)
-    return Cropped(np.ascontiguousarray(box.of(picture)), box, picture.shape[:2], colours, labels)
+    return Cropped(np.ascontiguousarray(box.of(picture)), Crop(picture.shape[:2], box, colours, labels))
 
 
 def _check_subtracted(path: Path, image: NDArray[np.float32]) -> None:

@@ -204,6 +204,9 @@ rule heal:
             "pipeline.prepare",
             "pipeline.provenance",
             "pipeline.read_pattern",
+            "reading.crop",
+            "reading.detectors",
+            "reading.plot_area",
             "reading.poni",
         ),
     script:
@@ -271,6 +274,9 @@ rule profiles:
             "pipeline.prepare",
             "pipeline.read_pattern",
             "polar.coordinates",
+            "reading.crop",
+            "reading.detectors",
+            "reading.plot_area",
             "reading.poni",
         ),
     script:

@@ -63,6 +63,7 @@ rule colours:
         scan=of_scan("colour"),
         code=code(
             "colours",
+            "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
             "pictures.colour_check",
@@ -71,6 +72,8 @@ rule colours:
             "pictures.style",
             "pipeline.prepare",
             "reading.colour_maps",
+            "reading.crop",
+            "reading.detectors",
             "reading.intensity",
             "reading.plot_area",
         ),
