@@ -21,7 +21,6 @@ from pyFAI.detectors import detector_factory
 
 from scatterheal.compute.devices import use_threads
 from scatterheal.counts.deviance import Censoring, censoring
-from scatterheal.pattern.pattern import centre_of
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, GAP
 from scatterheal.pipeline.prepare import prepare
 from scatterheal.settings.reading import read_scan
@@ -69,7 +68,7 @@ def figure_and_frame() -> Figure:
         f"{np.abs(values - truth)[valid][apart].max(initial=0):g}; "
         f"{(flags != flags_by_hand)[valid].sum()} are clipped where the count is not, or the other way round"
     )
-    centre, (x, y) = centre_of(figure.reasons.found), centre_of(frame.reasons.found)
+    centre, (x, y) = figure.reasons.found.beam_centre, frame.reasons.found.beam_centre
     gaps = detector_factory("Pilatus2M").mask > 0
     moved_gaps = moved(gaps, *OFFSETS[0]) | moved(gaps, *OFFSETS[1])
     # As benchmarks/healing.py has it: in the frame's pixels, away from beamstop and holder.

@@ -22,8 +22,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from scatterheal import storage
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.meaning import Meaning
-from scatterheal.pattern.pattern import centre_of
 from scatterheal.pictures.look import UNKNOWN, as_counted, look_of, render
 from scatterheal.reading.bitmaps import Rgb
 from scatterheal.settings.reference import ROOT
@@ -126,7 +126,7 @@ def main() -> None:
     command = [sys.executable, "-m", "snakemake", "--cores", asked.cores, "--configfile", str(CONFIG)]
     subprocess.run([*command, "--config", *settings], cwd=ROOT, check=True)
     for name in asked.scans:
-        centre = centre_of(storage.read_json(folder / name / "found.json"))
+        centre = Found.from_json(storage.read_json(folder / name / "found.json")).beam_centre
         side_by_side(folder / f"{name}_side_by_side.png", panels_of(folder / name, name), centre)
     scores_tables(
         {name: pd.read_csv(folder / name / "ranking.csv") for name in asked.scans},

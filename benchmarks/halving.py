@@ -34,7 +34,7 @@ from scatterheal.dip import halving
 from scatterheal.dip.inpaint import Inpainted
 from scatterheal.dip.scene import settled
 from scatterheal.pattern import units
-from scatterheal.pattern.pattern import Pattern, centre_of
+from scatterheal.pattern.pattern import Pattern
 from scatterheal.pipeline.prepare import prepare
 from scatterheal.settings.reading import read_config, read_scan
 from scatterheal.settings.reference import ROOT
@@ -65,7 +65,7 @@ def scan_of(name: str) -> tuple[Pattern, NDArray[np.uint8]]:
     else:
         prepared = prepare(read_scan(FILES[name]))
         image, flags, meaning = prepared.intensity[:3]
-        reasons, centre = prepared.reasons.reasons, centre_of(prepared.reasons.found)
+        reasons, centre = prepared.reasons.reasons, prepared.reasons.found.beam_centre
         unit, limits = meaning.unit, meaning.limits
     hidden = holdout.hide(reasons, units.grey_levels(image, unit), centre, FOLDS)
     return Pattern(image, flags, reasons > 0, centre, units.scale_of(image, unit, limits, reasons == 0)), hidden

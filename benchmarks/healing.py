@@ -30,7 +30,7 @@ from scatterheal.dip.scene import settled
 from scatterheal.methods import baselines
 from scatterheal.methods.baselines import METHODS
 from scatterheal.pattern import units
-from scatterheal.pattern.pattern import Pattern, centre_of
+from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import GAP, USER
 from scatterheal.pipeline.healing import refit_seeds, with_all_pixels
 from scatterheal.pipeline.prepare import prepare
@@ -96,7 +96,7 @@ def frame(name: str, offsets: Sequence[Sequence[tuple[int, int]]]) -> Frame:
     """
     file = ROOT / "tests" / "scans" / {"HDPE_85_low": "HDPE_85_low_frame.yaml", "buf1_00000": "buf1_00000.yaml"}[name]
     prepared = prepare(read_scan(file))
-    reasons, centre = prepared.reasons.reasons, centre_of(prepared.reasons.found)
+    reasons, centre = prepared.reasons.reasons, prepared.reasons.found.beam_centre
     gaps = detector_factory("Pilatus2M" if name == "HDPE_85_low" else "Pilatus1M").mask > 0
     hidden = [np.any([moved(gaps, *offset) for offset in together], axis=0) & (reasons == 0) for together in offsets]
     whole = Frame(prepared.intensity.values, prepared.intensity.flags, reasons, centre, np.stack(hidden))

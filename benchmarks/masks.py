@@ -69,13 +69,14 @@ def careful_table(prepared: dict[str, tuple[Prepared, Prepared]]) -> None:
         lines = [reasons & (pixels.GAP | pixels.STRIPE) > 0 for reasons in (ours, theirs)]
         # What is missing as part of a gap belongs to no other part.
         shadows = [(reasons & parts > 0) & ~lines[0] & ~lines[1] & ~aside for reasons in (ours, theirs)]
-        centre, by_hand = automatic.reasons.found["centre"], careful.reasons.centre
-        where = "not found" if centre.get("x") is None else f"{centre['x']:.1f}, {centre['y']:.1f}"
+        centre, by_hand = automatic.reasons.found.centre, careful.reasons.found.beam_centre
+        where = f"{centre.x:.1f}, {centre.y:.1f}" if centre else "not found"
+        sd = float("nan") if centre is None or centre.sd is None else centre.sd
         print(
             f"| {name} | **{overlap(missing, drawn):.3f}** | {drawn.mean():.2%} "
             f"| {overlap(*shadows):.3f} | {shadows[1].mean():.2%} | {(lines[0] != lines[1]).sum()} "
             f"| {largest_region(missing != drawn):.2%} | {aside.mean():.2%} "
-            f"| {where}; {by_hand[0]:.1f}, {by_hand[1]:.1f} ({centre.get('sd', float('nan')):.1f}) |"
+            f"| {where}; {by_hand[0]:.1f}, {by_hand[1]:.1f} ({sd:.1f}) |"
         )
 
 
@@ -114,7 +115,7 @@ def main() -> None:
         look = look_of(automatic.intensity.values, automatic.intensity.meaning)
         picture = render(automatic.cropped.image, look)
         reasons = automatic.reasons.reasons
-        mask_overlay(asked.folder / f"{name}.png", picture, reasons, None, automatic.reasons.centre, name)
+        mask_overlay(asked.folder / f"{name}.png", picture, reasons, None, automatic.reasons.found.beam_centre, name)
 
 
 if __name__ == "__main__":

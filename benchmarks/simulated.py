@@ -57,15 +57,15 @@ def masks_table(scans: dict[str, Simulated], folder: Path) -> None:
         # What is missing as part of a gap belongs to no other part.
         parts = [overlap((ours & bit > 0) & ~gap, (truth & bit > 0) & ~gap) for bit in (pixels.BEAMSTOP, pixels.HOLDER)]
         wrong, ours_wrong = truth & pixels.HOT_OR_DEAD > 0, ours & pixels.HOT_OR_DEAD > 0
-        centre = found.found["centre"]
-        off = np.hypot(centre["x"] - scan.centre[0], centre["y"] - scan.centre[1]) if "x" in centre else np.nan
-        detector = found.found["detector"]
+        centre, detector = found.found.centre, found.found.detector
+        off = np.hypot(centre.x - scan.centre[0], centre.y - scan.centre[1]) if centre else np.nan
+        sd = np.nan if centre is None or centre.sd is None else centre.sd
         print(
             f"| {name} | **{overlap(ours > 0, truth > 0):.3f}** | {parts[0]:.2f} | {parts[1]:.2f} "
             f"| {(wrong & ours_wrong).sum()} of {wrong.sum()}, {(ours_wrong & ~wrong).sum()} "
             f"| {((ours & pixels.GAP > 0) != gap).sum()} | {((ours > 0) & (truth == 0)).mean():.2%} "
-            f"| {((ours == 0) & (truth > 0)).mean():.2%} | {off:.2f} ({centre.get('sd', np.nan):.2f}) "
-            f"| {detector['name'] if detector else 'unknown'} |"
+            f"| {((ours == 0) & (truth > 0)).mean():.2%} | {off:.2f} ({sd:.2f}) "
+            f"| {detector.name if detector else 'unknown'} |"
         )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from scatterheal import storage
 from scatterheal.pattern import units
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import overlay
 from scatterheal.pipeline import export, logs, prepare, provenance
@@ -24,9 +25,10 @@ reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
 measured = read_pattern(Path(snakemake.input.reasons).parent)
 cut = Crop.from_json(storage.read_json(Path(snakemake.input.cropped)))
-found = storage.read_json(Path(snakemake.input.parts))
+found = Found.from_json(storage.read_json(Path(snakemake.input.parts)))
 meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
-geometry = prepare.with_found_centre(prepare.geometry_of(cut, scan["poni"] and Path(scan["poni"])), found["centre"])
+geometry = prepare.geometry_of(cut, scan["poni"] and Path(scan["poni"]))
+geometry = geometry._replace(beam_centre=found.sure_beam_centre)
 record = provenance.record(
     source=Path(snakemake.input.source),
     linked=[Path(file) for file in snakemake.input.linked],

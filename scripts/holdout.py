@@ -4,8 +4,8 @@ from pathlib import Path
 
 from scatterheal import storage
 from scatterheal.pattern import units
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.meaning import Meaning
-from scatterheal.pattern.pattern import centre_of
 from scatterheal.pipeline import logs
 from scatterheal.validation import holdout
 
@@ -13,7 +13,7 @@ log = logs.begin(snakemake.log[0], snakemake.config, snakemake.wildcards.scan)
 
 reasons = storage.read_tiff(Path(snakemake.input.reasons))
 unit = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning))).unit
-centre = centre_of(storage.read_json(Path(snakemake.input.parts)))
+centre = Found.from_json(storage.read_json(Path(snakemake.input.parts))).beam_centre
 grey = units.grey_levels(storage.read_tiff(Path(snakemake.input.intensity)), unit)
 hidden = holdout.hide(reasons, grey, centre, snakemake.params.folds)
 for fold, of_fold in enumerate(hidden):

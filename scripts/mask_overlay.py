@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scatterheal import storage
-from scatterheal.pattern.pattern import centre_of
+from scatterheal.pattern.found import Found
 from scatterheal.pictures.mask_overlay import mask_overlay
 from scatterheal.pipeline import logs
 
@@ -14,6 +14,6 @@ mask_overlay(
     storage.read_png(Path(snakemake.input.picture)),
     storage.read_tiff(Path(snakemake.input.reasons)),
     storage.read_pages(Path(snakemake.input.hidden))[0] > 0,
-    centre_of(storage.read_json(Path(snakemake.input.parts))),
+    Found.from_json(storage.read_json(Path(snakemake.input.parts))).beam_centre,
     snakemake.wildcards.scan,
 )

@@ -110,7 +110,7 @@ def test_a_beamstop_is_found_round_or_square(radius, x, y, square, seed):
 def test_a_beamstop_on_a_holder_is_two_parts():
     stop, arm = RADIUS < 11, band(2.0, 3)
     parts = find_parts(poisson(np.where(stop, 0, np.where(arm, 0.4, 1)) * FALL_OFF, 30), NOTHING, CENTRE)
-    assert {record["part"] for record in parts.found} == {"beamstop", "holder"}
+    assert {record.part for record in parts.found} == {"beamstop", "holder"}
     assert overlap(parts.beamstop, stop) > 0.85
     assert overlap(parts.holder, arm & ~stop) > 0.8
     assert not (parts.beamstop & parts.holder).any()
@@ -136,7 +136,7 @@ def test_what_is_found_flips_with_the_image(flip):
     turn, move = FLIPS[flip]
     centre = move(*CENTRE)
     straight, flipped = find_parts(SHADED, NOTHING, CENTRE), find_parts(turn(SHADED), turn(NOTHING), centre)
-    assert {record["part"] for record in straight.found} == {"beamstop", "holder", "outside"}
+    assert {record.part for record in straight.found} == {"beamstop", "holder", "outside"}
     for part in ("beamstop", "holder", "outside"):
         assert overlap(turn(getattr(straight, part)), getattr(flipped, part)) > 0.9
 

@@ -15,6 +15,7 @@ from silx.io import nxdata
 
 from scatterheal.app.simulate import radius_and_azimuth
 from scatterheal.errors import ScanError
+from scatterheal.pattern.found import BeamCentre, Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
@@ -166,7 +167,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
         linked=[],
         scan={"kind": "frame"},
         reasons=reasons,
-        found={"centre": {"x": 23.25, "y": 31.5, "sd": 0.1}},
+        found=Found(BeamCentre(23.25, 31.5, "symmetry", 0.1)),
         meaning=Meaning("counts", "counts of the file"),
         geometry=KNOWN,
         run={"method": "pyfai"},

@@ -9,16 +9,27 @@ from scatterheal.errors import ScanError
 from scatterheal.mask.bad_pixels import hot_pixels
 from scatterheal.mask.reasons import check_share, detector_reasons, find_reasons
 from scatterheal.mask.stripes import find_stripes
+from scatterheal.pattern.meaning import ColourScale, Meaning
 from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, OUTSIDE, STRIPE, UNREADABLE, USER
 from scatterheal.reading.detectors import detector_gaps
+from scatterheal.reading.intensity import Intensity, of_frame
+from scatterheal.settings.models import Mask
 
-NO_STRIPES = {"horizontal": "none", "vertical": "none", "threshold": 10}
-AUTO = {"horizontal": "auto", "vertical": "auto", "threshold": 10}
+
+def mask_of(**said):
+    """A mask of what is said alone: nothing else is looked for."""
+    nothing = dict.fromkeys(("beamstop", "holder", "outside"), "none")
+    return Mask.model_validate({**nothing, "stripes": {"horizontal": "none", "vertical": "none"}, **said})
+
+
+def nothing_known(image):
+    return np.zeros(image.shape, np.uint8)
 
 
 def drawn_reasons(grey, mask, **more):
     """The reasons of a figure's luminance, or values like it, of which nothing is known before."""
-    return find_reasons(grey, "colours", mask, np.zeros(grey.shape, np.uint8), **more).reasons
+    luminance = Intensity(grey, nothing_known(grey), Meaning("colours", "luminance"))
+    return find_reasons(luminance, mask_of(**mask), nothing_known(grey), **more).reasons
 
 
 def test_the_papers_three_parts_in_a_tiny_image():
@@ -48,7 +59,7 @@ def test_the_papers_three_parts_in_a_tiny_image():
 def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
     counts = np.random.default_rng(0).poisson(5, (40, 50)).astype(np.float32)
     counts[10:13], counts[30, 7], counts[35, 9], counts[36, 9] = -1, 1048575, np.nan, -2
-    reasons = find_reasons(counts, "counts", {"stripes": AUTO}, detector_reasons(counts)).reasons
+    reasons = find_reasons(of_frame(counts), mask_of(stripes={}), detector_reasons(counts)).reasons
     expected = np.zeros((40, 50), np.uint8)
     expected[10:13], expected[30, 7], expected[35, 9], expected[36, 9] = GAP, HOT_OR_DEAD, HOT_OR_DEAD, GAP
     np.testing.assert_array_equal(reasons, expected)
@@ -57,7 +68,7 @@ def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
 def test_detector_gaps_come_from_pyfai():
     counts = np.random.default_rng(0).poisson(5, (619, 487)).astype(np.float32)
     gaps = detector_gaps("Pilatus300k", (619, 487))
-    reasons = find_reasons(counts, "counts", {"stripes": NO_STRIPES}, detector_reasons(counts, gaps)).reasons
+    reasons = find_reasons(of_frame(counts), mask_of(), detector_reasons(counts, gaps)).reasons
     assert np.flatnonzero((reasons == GAP).all(axis=1)).tolist() == [*range(195, 212), *range(407, 424)]
     with pytest.raises(
         ScanError, match=r"Pilatus1M has \(1043, 981\) pixels \(rows, columns\), the frame \(619, 487\)"
@@ -93,20 +104,20 @@ def test_a_shape_that_hides_nothing_is_refused(outline):
     grey = np.full((6, 6), 200, np.float32)
     grey[0] = 0
     with pytest.raises(ScanError, match=r"mask\.holder: a shape hides no pixel; move it, or raise its threshold"):
-        drawn_reasons(grey, {"holder": [outline], "stripes": NO_STRIPES})
+        drawn_reasons(grey, {"holder": [outline]})
 
 
 def test_rows_beside_a_wide_holder_are_no_stripes():
     grey = np.random.default_rng(0).uniform(50, 200, (120, 200)).astype(np.float32)
-    reasons = drawn_reasons(grey, {"holder": [{"rectangle": [0, 90, 198, 100]}], "stripes": AUTO})
+    reasons = drawn_reasons(grey, {"holder": [{"rectangle": [0, 90, 198, 100]}], "stripes": {}})
     assert not (reasons & STRIPE).any()
 
 
 def test_a_mask_file_of_another_shape_is_refused():
     grey = np.ones((4, 5), np.float32)
     with pytest.raises(ScanError, match=r"mask.file: its shape \(5, 4\) .* is not the cropped image's \(4, 5\)"):
-        drawn_reasons(grey, {"stripes": NO_STRIPES}, missing_in_file=np.zeros((5, 4), bool))
-    reasons = drawn_reasons(grey, {"stripes": NO_STRIPES}, missing_in_file=np.eye(4, 5, dtype=bool))
+        drawn_reasons(grey, {}, missing_in_file=np.zeros((5, 4), bool))
+    reasons = drawn_reasons(grey, {}, missing_in_file=np.eye(4, 5, dtype=bool))
     np.testing.assert_array_equal(reasons, np.eye(4, 5) * USER)
 
 
@@ -175,9 +186,9 @@ def test_enlarged_figures_do_not_count_their_rows_twice():
 
 def test_masks_multiply():
     grey = np.full((20, 20), 200, np.float32)
-    parts = {"beamstop": [{"circle": [5, 5, 3]}], "holder": [{"rectangle": [5, 5, 20, 8]}], "stripes": NO_STRIPES}
+    parts = {"beamstop": [{"circle": [5, 5, 3]}], "holder": [{"rectangle": [5, 5, 20, 8]}]}
     reasons = drawn_reasons(grey, parts)
-    alone = [drawn_reasons(grey, {key: parts[key], "stripes": NO_STRIPES}) == 0 for key in ("beamstop", "holder")]
+    alone = [drawn_reasons(grey, {key: parts[key]}) == 0 for key in ("beamstop", "holder")]
     np.testing.assert_array_equal(reasons == 0, alone[0] & alone[1])
     assert {int(reason) for reason in np.unique(reasons)} == {0, BEAMSTOP, HOLDER, BEAMSTOP | HOLDER}
     assert not (reasons & STRIPE).any()
@@ -190,11 +201,10 @@ def test_a_part_that_is_drawn_or_none_is_not_looked_for_and_keep_wins():
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
 
     def reasons(**mask):
-        known = np.zeros(counts.shape, np.uint8)
-        return find_reasons(counts, "counts", {"stripes": NO_STRIPES, **mask}, known, centre=(60, 60))
+        return find_reasons(of_frame(counts), mask_of(**mask), nothing_known(counts), centre=(60, 60))
 
     found = reasons(outside=["auto"])
-    assert [record["part"] for record in found.found["parts"]] == ["outside"]
+    assert [record.part for record in found.found.parts] == ["outside"]
     assert (found.reasons[2:28, 2:38] == OUTSIDE).all()
     assert not reasons(outside=[], holder=["auto"], beamstop=["auto"]).reasons.any()
     kept = reasons(outside=["auto"], keep=[{"rectangle": [0, 0, 20, 120]}]).reasons
@@ -207,19 +217,19 @@ def test_the_headers_centre_is_believed_only_where_the_pattern_does_not_tell():
     y, x = np.indices(flat.shape)
     rings = 5 + 200 * np.exp(-(((np.hypot(x - 37.5, y - 50) - 25) / 3) ** 2))
     for counts, how in ((flat, "the file's header"), (rings.astype(np.float32), "symmetry")):
-        known = np.zeros(counts.shape, np.uint8)
-        found = find_reasons(counts, "counts", {"stripes": NO_STRIPES}, known, header_centre=(11, 12))
-        assert how in found.found["centre"]["how"]
-        assert (found.centre == (11, 12)) == (counts is flat)
-    nowhere = find_reasons(flat, "counts", {"stripes": NO_STRIPES}, known, header_centre=(500, 12))
-    assert nowhere.centre is None and "give centre" in nowhere.found["centre"]["problem"]
+        found = find_reasons(of_frame(counts), mask_of(), nothing_known(counts), header_centre=(11, 12)).found
+        assert how in found.centre.how
+        assert (found.beam_centre == (11, 12)) == (counts is flat)
+    nowhere = find_reasons(of_frame(flat), mask_of(), nothing_known(flat), header_centre=(500, 12)).found
+    assert nowhere.centre is None and "give centre" in nowhere.problem
 
 
 def test_what_is_no_number_and_what_is_saturated_cannot_be_read():
     values = np.random.default_rng(0).uniform(0, 1, (30, 30)).astype(np.float32)
     values[3, 4] = np.nan
-    known = np.zeros(values.shape, np.uint8)
-    reasons = find_reasons(values, "values", {"stripes": NO_STRIPES}, known, limits=(0, 1)).reasons
+    of_map = ColourScale((0, 1), "linear", None, 0, 0, 0, 0, 0)
+    intensity = Intensity(values, nothing_known(values), Meaning("values", "drawn", colour_scale=of_map))
+    reasons = find_reasons(intensity, mask_of(), nothing_known(values)).reasons
     assert np.argwhere(reasons).tolist() == [[3, 4]] and reasons[3, 4] == UNREADABLE
     counts = np.random.default_rng(0).poisson(5, (30, 30)).astype(np.float32)
     counts[8, 9] = 1048574
@@ -232,10 +242,9 @@ def test_a_shape_besides_auto_takes_nothing_from_what_is_found():
     expected = 2000 / (np.hypot(x - 80, y - 80) + 9)
     expected[74:86, :80] *= 0.02
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
-    known = np.zeros(counts.shape, np.uint8)
     shape = {"rectangle": [20, 70, 40, 80]}
     alone, besides = (
-        find_reasons(counts, "counts", {"holder": holder, "stripes": NO_STRIPES}, known, centre=(80, 80)).reasons
+        find_reasons(of_frame(counts), mask_of(holder=holder), nothing_known(counts), centre=(80, 80)).reasons
         for holder in (["auto"], ["auto", shape])
     )
     expected_reasons = alone.copy()

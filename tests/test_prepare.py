@@ -13,6 +13,7 @@ from PIL import Image
 from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.errors import ScanError
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOT_OR_DEAD, UNREADABLE, USER
@@ -20,7 +21,7 @@ from scatterheal.pipeline import prepare
 from scatterheal.reading.crop import Crop
 from scatterheal.reading.detectors import detector_gaps
 from scatterheal.reading.plot_area import Box
-from scatterheal.settings.models import Colour
+from scatterheal.settings.models import Colour, Mask
 from scatterheal.settings.reading import read_scan
 
 PONI = "PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 2\nPoni1: 0.003\nPoni2: 0.004\nRot1: 0\nRot2: 0\nRot3: 0\n"
@@ -48,11 +49,14 @@ def scan(tmp_path):
 
 def by_the_rules(scan):
     """The mask as the rules make it, through crop.json and intensity.json."""
-    plain, cropped = scan.model_dump(mode="json"), prepare.check(scan)
+    cropped = prepare.check(scan)
     crop = Crop.from_json(json.loads(json.dumps(cropped.crop.to_json())))
     found = prepare.intensity_of(cropped.image, crop, scan.colour)
     meaning = Meaning.from_json(json.loads(json.dumps(found.meaning.to_json())))
-    return prepare.reasons_of(found.values, found.flags, meaning, crop, plain)
+    mask = Mask.model_validate(scan.mask.model_dump(mode="json"))
+    centre = None if scan.centre == "auto" else scan.centre
+    reasons = prepare.reasons_of(found._replace(meaning=meaning), crop, mask, scan.detector, centre, scan.poni)
+    return reasons._replace(found=Found.from_json(json.loads(json.dumps(reasons.found.to_json()))))
 
 
 @pytest.mark.parametrize("file", ["demo_saxs", "demo_waxs"])
@@ -70,7 +74,7 @@ def test_all_at_once_is_what_the_rules_make_one_by_one(file, tmp_path):
     scan = read_scan(tmp_path / "a.yaml")
     one_by_one, at_once = by_the_rules(scan), prepare.prepare(scan).reasons
     np.testing.assert_array_equal(one_by_one.reasons, at_once.reasons)
-    assert one_by_one.found == json.loads(json.dumps(at_once.found))
+    assert one_by_one.found == at_once.found
 
 
 def test_coordinates_are_those_of_the_cropped_image(scan, tmp_path):
@@ -85,7 +89,7 @@ def test_coordinates_are_those_of_the_cropped_image(scan, tmp_path):
             mask={**NOTHING_FOUND, "user": {"rectangle": [1, 2, 4, 6]}},
         )
     )
-    assert reasons.centre == pytest.approx((29.5, 9.5))
+    assert reasons.found.beam_centre == pytest.approx((29.5, 9.5))
     assert np.argwhere(reasons.reasons == USER).min(axis=0).tolist() == [2, 1]
     assert (reasons.reasons > 0).sum() == 3 * 4
     gaps = detector_gaps("Pilatus300k", (619, 487))
@@ -102,8 +106,8 @@ def test_a_detector_is_told_by_its_frame_or_named_or_left_out(scan):
     frame[gaps] = 0
     for name, found in (("auto", "Pilatus300k"), ("Pilatus300k", "Pilatus300k"), ("none", None)):
         reasons = by_the_rules(scan(frame, detector=name, mask=NOTHING_FOUND))
-        told = reasons.found["detector"]
-        assert (told["name"] if name == "auto" else told) == (found or "none")
+        told = reasons.found.detector
+        assert (told.name if name == "auto" else told) == (found or "none")
         assert ((reasons.reasons == GAP) == (gaps if found else False)).all()
 
 
@@ -148,7 +152,7 @@ def test_a_given_centre_is_where_the_beamstop_is_looked_for(scan):
     counts = np.random.default_rng(0).poisson(np.where(radius < 9, 0, 4000 / (radius + 9)))
     stripe = {"vertical": [[100, 104]]}
     reasons = by_the_rules(scan(counts.astype(np.int32), centre=[60, 40], mask={"stripes": stripe}))
-    assert reasons.found["centre"] == {"x": 60, "y": 40, "how": "given"}
+    assert reasons.found.centre == (60, 40, "given", None)
     assert ((reasons.reasons & BEAMSTOP > 0) == (radius < 9)).mean() > 0.995
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.reading.crop import Crop
@@ -179,3 +180,117 @@ def test_what_a_header_says_comes_back_from_json(geometry, limits):
     back = Crop.from_json(json.loads(as_json(crop.to_json())))
     assert back == crop
     assert type(back.header) is Geometry and type(back.box) is Box
+
+
+# demo_waxs (its holder's outline cut short), demo_saxs' centre with a shadow, HDPE_85_low, and a scan without a centre.
+FOUND = [
+    """{
+  "centre": {
+    "x": 83.93452909894668,
+    "y": 92.98191242146594,
+    "sd": 0.05142116218863074,
+    "how": "symmetry"
+  },
+  "parts": [
+    {
+      "part": "beamstop",
+      "looks": "a dark disc round the beam centre",
+      "centre": [
+        84.07,
+        93.08
+      ],
+      "radius": 9.54,
+      "transmission": 0.0,
+      "evidence": 1312.1,
+      "pixels": 286
+    },
+    {
+      "part": "holder",
+      "looks": "a straight dark band from the beam centre",
+      "polygon": [
+        [
+          84.0,
+          89.0
+        ],
+        [
+          -1.4,
+          89.0
+        ],
+        [
+          84.2,
+          97.0
+        ]
+      ],
+      "transmission": 0.0,
+      "evidence": 270.0,
+      "runner_up": 11.5,
+      "pixels": 527
+    }
+  ],
+  "detector": null
+}
+""",
+    """{
+  "centre": {
+    "x": 102.01651973415493,
+    "y": 82.03843025976812,
+    "sd": 0.09943915329722869,
+    "how": "symmetry"
+  },
+  "parts": [
+    {
+      "part": "outside",
+      "looks": "a region with sharp edges, darker than what is beside it",
+      "box": [
+        0,
+        0,
+        40,
+        30
+      ],
+      "transmission": 0.03,
+      "evidence": 812.5,
+      "pixels": 1200
+    }
+  ]
+}
+""",
+    """{
+  "centre": {
+    "x": 716.25,
+    "y": 692.5,
+    "how": "given"
+  },
+  "parts": [],
+  "detector": "Pilatus2M"
+}
+""",
+    """{
+  "centre": {
+    "problem": "centre: not found; give centre: [x, y]"
+  },
+  "parts": [],
+  "detector": {
+    "name": "Pilatus2M",
+    "sure": "its 197365 gap pixels hold nothing, 34.4 % of those beside them"
+  }
+}
+""",
+]
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_found_json_is_read_and_written_to_the_byte(text, tmp_path):
+    (tmp_path / "found.json").write_text(text)
+    found = Found.from_json(read_json(tmp_path / "found.json"))
+    write_json(tmp_path / "again.json", found.to_json())
+    assert (tmp_path / "again.json").read_text() == text
+
+
+def test_what_was_found_is_told_apart():
+    found, shadow, given, nowhere = (Found.from_json(json.loads(text)) for text in FOUND)
+    assert [one.kind for one in (found, shadow, given, nowhere)] == ["frame", "figure", "frame", "frame"]
+    assert found.beam_centre == found.sure_beam_centre == (83.93452909894668, 92.98191242146594)
+    assert (given.sure_beam_centre, nowhere.beam_centre, nowhere.sure_beam_centre) == ((716.25, 692.5), None, None)
+    assert (shadow.detector, given.detector, nowhere.detector.name) == (None, "Pilatus2M", "Pilatus2M")
+    unsure = found._replace(centre=found.centre._replace(sd=3.1))
+    assert unsure.beam_centre == found.beam_centre and unsure.sure_beam_centre is None

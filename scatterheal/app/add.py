@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.path import Path as Outline
@@ -14,6 +14,7 @@ from matplotlib.transforms import Bbox
 from scatterheal.errors import ScanError
 from scatterheal.mask.reasons import FOUND, check_share
 from scatterheal.pattern import pixels
+from scatterheal.pattern.found import Part
 from scatterheal.pictures.look import look_of, render
 from scatterheal.pictures.mask_overlay import mask_overlay
 from scatterheal.pipeline.prepare import Prepared, prepare
@@ -79,7 +80,7 @@ def add(path: Path, folder: Path) -> Added:
         part.write_text(_yaml(image, kind, frames, prepared, overlay, folder), encoding="utf-8")
     look = look_of(prepared.intensity.values, prepared.intensity.meaning)
     picture = render(prepared.cropped.image, look)
-    mask_overlay(overlay, picture, prepared.reasons.reasons, None, prepared.reasons.centre, name)
+    mask_overlay(overlay, picture, prepared.reasons.reasons, None, prepared.reasons.found.beam_centre, name)
     return Added(name, target, overlay, summary)
 
 
@@ -133,24 +134,24 @@ def is_picture(path: Path) -> bool:
 def _found(prepared: Prepared) -> dict[str, str]:
     """One line for each thing that was found, or was not, by the key of the YAML that overrides it."""
     found, reasons = prepared.reasons.found, prepared.reasons.reasons
-    centre, detector = found["centre"], found.get("detector")
+    centre, detector = found.centre, found.detector
     lines = {}
     if prepared.cropped.image.ndim == 2:
-        lines["detector"] = f"found {detector['name']}: {detector['sure']}" if detector else "none of pyFAI's is known"
+        lines["detector"] = f"found {detector.name}: {detector.sure}" if detector else "none of pyFAI's is known"
     else:
         meaning = prepared.intensity.meaning
         lines["colour"] = meaning.how
         if meaning.colour_scale:
             lines["colour"] += f"; {meaning.colour_scale.off_share:.1%} of the pixels are off it"
-    if centre.get("x") is None:
-        lines["centre"] = centre["problem"]
+    if centre is None:
+        lines["centre"] = found.problem
     else:
-        sure = f", sd {centre['sd']:.1f} pixels" if "sd" in centre else ""
-        lines["centre"] = f"found [{centre['x']:.1f}, {centre['y']:.1f}] by {centre['how']}{sure}"
-        if centre["how"] == "brightest spot":
+        sure = "" if centre.sd is None else f", sd {centre.sd:.1f} pixels"
+        lines["centre"] = f"found [{centre.x:.1f}, {centre.y:.1f}] by {centre.how}{sure}"
+        if centre.how == "brightest spot":
             lines["centre"] += ": only about there, so check it"
     for part in FOUND:
-        records = [record for record in found["parts"] if record["part"] == part]
+        records = [record for record in found.parts if record.part == part]
         shapes = [_shape(record, reasons.shape) for record in records]
         lines[part] = "; ".join(shapes) if shapes else "none found"
     stripe = reasons & pixels.STRIPE > 0
@@ -170,17 +171,17 @@ def _found(prepared: Prepared) -> dict[str, str]:
     return lines
 
 
-def _shape(record: dict[str, Any], shape: tuple[int, int]) -> str:
+def _shape(record: Part, shape: tuple[int, int]) -> str:
     """A found part as one would write it in the YAML, and how much comes through."""
-    if "radius" in record:
-        drawn = f"circle: [{', '.join(map(str, [*record['centre'], record['radius']]))}]"
-    elif "polygon" in record:
+    if record.radius:
+        drawn = f"circle: [{', '.join(map(str, [*record.centre, record.radius]))}]"
+    elif record.polygon:
         height, width = shape
-        inside = Outline(record["polygon"]).clip_to_bbox(Bbox([[-0.5, -0.5], [width - 0.5, height - 0.5]]))
+        inside = Outline(record.polygon).clip_to_bbox(Bbox([[-0.5, -0.5], [width - 0.5, height - 0.5]]))
         drawn = f"polygon: {inside.vertices[: len(inside.vertices) - 1].round(1).tolist()}"
     else:
-        drawn = f"rectangle: {record['box']}"
-    return f"found {{{drawn}}}, transmission {record['transmission']:.2f}"
+        drawn = f"rectangle: {list(record.box)}"
+    return f"found {{{drawn}}}, transmission {record.transmission:.2f}"
 
 
 def _yaml(image: Path, kind: str, frames: int, prepared: Prepared, overlay: Path, folder: Path) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from itertools import compress
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
-from scatterheal.mask.beamstop import find_beamstop
-from scatterheal.mask.holder import find_holder
+from scatterheal.mask.beamstop import Beamstop, find_beamstop
+from scatterheal.mask.holder import Holder, find_holder
 from scatterheal.mask.shadows import BRIDGED, Shadow, find_shadows
+from scatterheal.pattern.found import Part
 
 # A shadow this near to the beam centre (pixels) is the beamstop's.
 NEAR_CENTRE = 5.0
@@ -25,8 +27,8 @@ class Parts(NamedTuple):
     beamstop: NDArray[np.bool_]
     holder: NDArray[np.bool_]
     outside: NDArray[np.bool_]
-    found: list[dict[str, Any]]
-    """One plain record for each find: the part, what it looks like, where, and how sure."""
+    found: list[Part]
+    """One for each find."""
 
 
 def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre: tuple[float, float] | None) -> Parts:
@@ -55,48 +57,25 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
     >>> y, x = np.indices((160, 160)); radius = np.hypot(x - 80, y - 80); expected = 2000 / (radius + 9)
     >>> expected[76:84, :80] *= 0.4; expected[radius < 12] = 0
     >>> parts = find_parts(np.random.default_rng(0).poisson(expected), expected < 0, (80, 80))
-    >>> [record["part"] for record in parts.found]
+    >>> [record.part for record in parts.found]
     ['beamstop', 'holder']
     """
-    shape = counts.shape
-    shadows = [] if centre is None else find_shadows(counts, missing, centre)
     # What hangs in the beam is told by looking round it.
-    in_image = centre is not None and 0 <= centre[0] < shape[1] and 0 <= centre[1] < shape[0]
-    at_centre = _hanging_on(shadows, missing, centre)
-    beamstop, holder, outside = (np.zeros(shape, bool) for _ in range(3))
-    found: list[dict[str, Any]] = []
-    if any(at_centre):
-        stop = np.logical_or.reduce(
-            [shadow.region for shadow, central in zip(shadows, at_centre, strict=True) if central]
-        )
-        beamstop = stop & _round_part(stop | missing, centre)
-        holder = stop & ~beamstop
-        for shadow in (shadow for shadow, central in zip(shadows, at_centre, strict=True) if central):
-            for part, region in (("beamstop", beamstop), ("holder", holder)):
-                if (shadow.region & region).any():
-                    found.append(_of_shadow(part, shadow, shadow.region & region))
+    in_image = centre is not None and 0 <= centre[0] < counts.shape[1] and 0 <= centre[1] < counts.shape[0]
+    shadows = [] if centre is None else find_shadows(counts, missing, centre)
+    central = _hanging_on(shadows, missing, centre)
+    parts = Parts(*(np.zeros(counts.shape, bool) for _ in range(3)), [])
+    if any(central):
+        parts = _of_shadows(list(compress(shadows, central)), missing, centre)
     elif in_image:
         every = np.logical_or.reduce([missing, *(shadow.region for shadow in shadows)])
         if disc := find_beamstop(counts, every, centre):
-            beamstop = disc.region & ~missing
-            found.append(
-                {
-                    "part": "beamstop",
-                    "looks": "a dark disc round the beam centre",
-                    "centre": [round(value, 2) for value in disc.centre],
-                    "radius": round(disc.radius, 2),
-                    **_sure(disc.transmission, disc.evidence),
-                    "pixels": int(beamstop.sum()),
-                }
-            )
             near = ndimage.distance_transform_edt(~disc.region) <= TOUCHING
-            for place, shadow in enumerate(shadows):
-                if (shadow.region & near).any():
-                    at_centre[place] = True
-                    holder |= shadow.region & ~beamstop
-                    found.append(_of_shadow("holder", shadow, shadow.region))
-    for shadow, central in zip(shadows, at_centre, strict=True):
-        if not central:
+            central = [bool((shadow.region & near).any()) for shadow in shadows]
+            parts = _of_disc(disc, list(compress(shadows, central)), missing)
+    beamstop, holder, outside, found = parts
+    for shadow, at_centre in zip(shadows, central, strict=True):
+        if not at_centre:
             outside |= shadow.region & ~beamstop
             found.append(_of_shadow("outside", shadow, shadow.region))
     # A sharp shadow that ends before the border may be no more than the piece of a holder between two rings.
@@ -105,19 +84,43 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
         # It hangs on to the beamstop, wherever that sits.
         stop_centre = ndimage.center_of_mass(beamstop)[::-1] if beamstop.any() else centre
         if band := find_holder(counts, missing | outside | beamstop, stop_centre, radius):
-            along = polygon2mask(shape, [(y, x) for x, y in band.outline]) & ~beamstop & ~missing
+            along = polygon2mask(counts.shape, [(y, x) for x, y in band.outline]) & ~beamstop & ~missing
             holder |= along
-            found.append(
-                {
-                    "part": "holder",
-                    "looks": "a straight dark band from the beam centre",
-                    "polygon": [[round(x, 1), round(y, 1)] for x, y in band.outline],
-                    **_sure(band.transmission, band.evidence),
-                    "runner_up": round(band.runner_up, 1),
-                    "pixels": int(along.sum()),
-                }
-            )
-    return Parts(beamstop, holder, outside, found)
+            found.append(_of_band(band, along))
+    return parts
+
+
+def _of_shadows(shadows: list[Shadow], missing: NDArray[np.bool_], centre: tuple[float, float]) -> Parts:
+    """Beamstop and holder where sharp shadows lie at the beam centre."""
+    stop = np.logical_or.reduce([shadow.region for shadow in shadows])
+    beamstop = stop & _round_part(stop | missing, centre)
+    holder = stop & ~beamstop
+    found = [
+        _of_shadow(part, shadow, shadow.region & region)
+        for shadow in shadows
+        for part, region in (("beamstop", beamstop), ("holder", holder))
+        if (shadow.region & region).any()
+    ]
+    return Parts(beamstop, holder, np.zeros(missing.shape, bool), found)
+
+
+def _of_disc(disc: Beamstop, touching: list[Shadow], missing: NDArray[np.bool_]) -> Parts:
+    """A round beamstop, and as its holder the sharp shadows that touch it."""
+    beamstop, holder = disc.region & ~missing, np.zeros(missing.shape, bool)
+    found = [
+        Part(
+            part="beamstop",
+            looks="a dark disc round the beam centre",
+            centre=(round(disc.centre[0], 2), round(disc.centre[1], 2)),
+            radius=round(disc.radius, 2),
+            **_sure(disc.transmission, disc.evidence),
+            pixels=int(beamstop.sum()),
+        )
+    ]
+    for shadow in touching:
+        holder |= shadow.region & ~beamstop
+        found.append(_of_shadow("holder", shadow, shadow.region))
+    return Parts(beamstop, holder, np.zeros(missing.shape, bool), found)
 
 
 def _hanging_on(shadows: list[Shadow], missing: NDArray[np.bool_], centre: tuple[float, float] | None) -> list[bool]:
@@ -145,17 +148,28 @@ def _round_part(stop: NDArray[np.bool_], centre: tuple[float, float]) -> NDArray
     return distance <= 2 * half_width
 
 
-def _of_shadow(part: str, shadow: Shadow, region: NDArray[np.bool_]) -> dict[str, Any]:
+def _of_shadow(part: Literal["beamstop", "holder", "outside"], shadow: Shadow, region: NDArray[np.bool_]) -> Part:
     """The record of a sharp shadow, or of a part of one."""
     rows, columns = np.nonzero(region)
-    box = [int(value) for value in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)]
-    return {
-        "part": part,
-        "looks": "a region with sharp edges, darker than what is beside it",
-        "box": box,
+    return Part(
+        part=part,
+        looks="a region with sharp edges, darker than what is beside it",
+        box=(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),
         **_sure(shadow.transmission, shadow.evidence),
-        "pixels": int(region.sum()),
-    }
+        pixels=int(region.sum()),
+    )
+
+
+def _of_band(band: Holder, region: NDArray[np.bool_]) -> Part:
+    """The record of a holder that is a straight band."""
+    return Part(
+        part="holder",
+        looks="a straight dark band from the beam centre",
+        polygon=tuple((round(x, 1), round(y, 1)) for x, y in band.outline),
+        **_sure(band.transmission, band.evidence),
+        runner_up=round(band.runner_up, 1),
+        pixels=int(region.sum()),
+    )
 
 
 def _sure(transmission: float, evidence: float) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,12 @@ from scatterheal.mask.bad_pixels import dead_pixels, hot_pixels, saturated
 from scatterheal.mask.parts import find_parts
 from scatterheal.mask.shapes import draw_all
 from scatterheal.mask.stripes import add_stripes
-from scatterheal.pattern.pixels import GAP, HOT_OR_DEAD, REASONS, UNREADABLE, USER
+from scatterheal.pattern.found import BeamCentre, Found
+from scatterheal.pattern.pixels import CLIPPED_LOW, GAP, HOT_OR_DEAD, REASONS, UNREADABLE, USER
 from scatterheal.pattern.units import as_counts, grey_levels
 from scatterheal.polar.centre import find_centre
+from scatterheal.reading.intensity import Intensity
+from scatterheal.settings.models import Mask
 
 Missing = NDArray[np.bool_]
 
@@ -23,18 +26,13 @@ class Reasons(NamedTuple):
     """What is missing, and how that is known."""
 
     reasons: NDArray[np.uint8]
-    """(height, width): 0 where the pixel is valid, else a sum of the bits below."""
-    centre: tuple[float, float] | None
-    """The beam centre (x, y), pixels, or None where it could not be found."""
-    found: dict[str, Any]
-    """centre: where it is and how that is known; parts: what was found, where, and how sure."""
+    """(height, width): 0 where the pixel is valid, else a sum of the bits of `scatterheal.pattern.pixels`."""
+    found: Found
 
 
 # The parts that somebody may draw, and those of them that are also found.
 DRAWN = ("beamstop", "holder", "outside", "user")
 FOUND = ("beamstop", "holder", "outside")
-# A beam centre with a larger standard deviation, pixels, is a hint for where to look and no measurement.
-UNSURE = 3.0
 
 
 def detector_reasons(
@@ -73,13 +71,10 @@ def detector_reasons(
 
 
 def find_reasons(
-    intensity: NDArray[np.float32],
-    unit: Literal["counts", "values", "colours"],
-    mask: dict[str, Any],
+    intensity: Intensity,
+    mask: Mask,
     known: NDArray[np.uint8],
     missing_in_file: Missing | None = None,
-    clipped_low: Missing | None = None,
-    limits: tuple[float, float] | None = None,
     centre: tuple[float, float] | None = None,
     header_centre: tuple[float, float] | None = None,
 ) -> Reasons:
@@ -90,21 +85,13 @@ def find_reasons(
 
     Parameters
     ----------
-    intensity : float32 array (height, width)
-        Counts, or what a figure's colours say; NaN where that is nothing.
-    unit : {"counts", "values", "colours"}
-        What the numbers are.
-    mask : dict
-        The `mask` part of a scan's YAML, validated: parts beamstop, holder, outside, user, keep (lists of
-        shapes, with "auto" among the first three) and stripes.
+    intensity : Intensity
+    mask : Mask
+        The `mask` part of a scan's YAML.
     known : uint8 array (height, width)
         Reasons that are known already, from `detector_reasons`; nothing of a figure's.
     missing_in_file : bool array (height, width), optional
         From a mask file, True where missing.
-    clipped_low : bool array (height, width), optional
-        Where a figure's colour may stand for no counts at all: taken as none to find things by.
-    limits : (low, high), optional
-        The range of values.
     centre : (x, y), optional
         The beam centre, pixels; found where it is not given.
     header_centre : (x, y), optional
@@ -121,52 +108,56 @@ def find_reasons(
 
     Examples
     --------
-    >>> stripes = {"horizontal": "none", "vertical": [[0, 1]], "threshold": 10}
-    >>> mask = {"beamstop": [{"rectangle": [2, 2, 4, 4]}], "stripes": stripes}
-    >>> find_reasons(np.ones((4, 4), np.float32), "counts", mask, np.zeros((4, 4), np.uint8)).reasons.tolist()
+    >>> from scatterheal.reading.intensity import of_frame
+    >>> mask = Mask.model_validate({
+    ...     **dict.fromkeys(("holder", "outside"), "none"),
+    ...     "beamstop": {"rectangle": [2, 2, 4, 4]},
+    ...     "stripes": {"horizontal": "none", "vertical": [[0, 1]]},
+    ... })
+    >>> counts = of_frame(np.ones((4, 4), np.float32))
+    >>> find_reasons(counts, mask, np.zeros((4, 4), np.uint8)).reasons.tolist()
     [[16, 0, 0, 0], [16, 0, 0, 0], [16, 0, 2, 2], [16, 0, 2, 2]]
     """
-    shape = intensity.shape
+    values, unit, limits = intensity.values, intensity.meaning.unit, intensity.meaning.limits
     reasons = known.copy()
-    reasons[~np.isfinite(intensity) & (reasons == 0)] |= UNREADABLE
-    counts = as_counts(intensity, unit, limits)
-    if clipped_low is not None:
-        counts = np.where(clipped_low, 0, counts)
+    reasons[~np.isfinite(values) & (reasons == 0)] |= UNREADABLE
+    # A colour that may stand for no counts at all is taken as none to find things by.
+    counts = np.where(intensity.flags & CLIPPED_LOW > 0, 0, as_counts(values, unit, limits))
     if unit == "counts":
         reasons[hot_pixels(counts, reasons > 0)] |= HOT_OR_DEAD
     if missing_in_file is not None:
-        check_mask_file(missing_in_file, shape)
+        check_mask_file(missing_in_file, values.shape)
         reasons[missing_in_file] |= USER
-    grey = grey_levels(intensity, unit)
-    drawn = {part: draw_all(mask.get(part, []), grey, part) for part in (*DRAWN, "keep")}
-    automatic = [part for part in FOUND if "auto" in mask.get(part, [])]
+    grey = grey_levels(values, unit)
+    drawn = {part: draw_all(getattr(mask, part), grey, part) for part in (*DRAWN, "keep")}
+    automatic = [part for part in FOUND if "auto" in getattr(mask, part)]
     # A shape that is drawn besides what is found must not take pixels from the search.
     for part in DRAWN:
         if part not in automatic:
             reasons[drawn[part]] |= REASONS[part]
-    add_stripes(reasons, grey, mask["stripes"])
-    found: dict[str, Any] = {"centre": None, "parts": []}
-    if centre is not None:
-        found["centre"] = {"x": centre[0], "y": centre[1], "how": "given"}
-    else:
-        try:
-            beam = find_centre(counts, reasons > 0)
-        except ScanError as error:
-            # Not every image has one, and only the parts at it need it.
-            found["centre"] = {"problem": str(error)}
-        else:
-            centre = (beam.x, beam.y)
-            found["centre"] = {"x": beam.x, "y": beam.y, "sd": beam.sd, "how": beam.how}
-        if found["centre"].get("sd", np.inf) > UNSURE and header_centre and _inside(header_centre, shape):
-            centre = tuple(header_centre)
-            how = "the file's header, since the pattern does not tell"
-            found["centre"] = {"x": centre[0], "y": centre[1], "how": how}
+    add_stripes(reasons, grey, mask.stripes)
+    given = centre and Found(BeamCentre(*centre, "given"))
+    found = given or _with_centre(counts, reasons > 0, header_centre)
     if automatic:
-        parts = find_parts(counts, reasons > 0, centre)
+        parts = find_parts(counts, reasons > 0, found.beam_centre)
         for part in automatic:
             reasons[(getattr(parts, part) & ~drawn["keep"]) | drawn[part]] |= REASONS[part]
-        found["parts"] = [record for record in parts.found if record["part"] in automatic]
-    return Reasons(reasons, centre, found)
+        found = found._replace(parts=tuple(record for record in parts.found if record.part in automatic))
+    return Reasons(reasons, found)
+
+
+def _with_centre(counts: NDArray[np.float32], missing: Missing, header_centre: tuple[float, float] | None) -> Found:
+    """The beam centre that the pattern tells, or else the header's; or why there is none."""
+    try:
+        beam = find_centre(counts, missing)
+    except ScanError as error:
+        # Not every image has one, and only the parts at it need it.
+        found = Found(None, str(error))
+    else:
+        found = Found(BeamCentre(beam.x, beam.y, beam.how, beam.sd))
+    if (found.centre is None or found.centre.is_unsure) and header_centre and _inside(header_centre, counts.shape):
+        return Found(BeamCentre(*header_centre, "the file's header, since the pattern does not tell"))
+    return found
 
 
 def check_mask_file(missing: Missing, shape: tuple[int, int]) -> None:

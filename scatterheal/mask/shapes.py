@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
 from scatterheal.errors import ScanError
+from scatterheal.settings.models import Shape
 
 Missing = NDArray[np.bool_]
 
 
-def draw_all(outlines: list[dict[str, Any] | str], grey: NDArray[np.float32], part: str) -> Missing:
+def draw_all(outlines: Sequence[Shape | Literal["auto"]], grey: NDArray[np.float32], part: str) -> Missing:
     """All shapes of one part together."""
     together = np.zeros(grey.shape, bool)
     for outline in outlines:
@@ -26,31 +28,28 @@ def draw_all(outlines: list[dict[str, Any] | str], grey: NDArray[np.float32], pa
     return together
 
 
-def draw(outline: dict[str, Any], grey: NDArray[np.float32]) -> Missing:
+def draw(outline: Shape, grey: NDArray[np.float32]) -> Missing:
     """The pixels of one shape, those below its threshold where it has one.
 
     Parameters
     ----------
-    outline : dict
-        One of rectangle [left, top, right, bottom] (half-open), polygon [[x, y], ...], circle
-        [x, y, radius]; and threshold or None.
+    outline : Shape
     grey : float32 array (height, width)
         Grey levels 0..255.
 
     Examples
     --------
-    >>> draw({"circle": [1, 1, 1]}, np.zeros((3, 4), np.float32)).astype(int).tolist()
+    >>> draw(Shape(circle=(1, 1, 1)), np.zeros((3, 4), np.float32)).astype(int).tolist()
     [[0, 1, 0, 0], [1, 1, 1, 0], [0, 1, 0, 0]]
     """
     inside = np.zeros(grey.shape, bool)
-    if outline.get("rectangle"):
-        left, top, right, bottom = outline["rectangle"]
+    if outline.rectangle:
+        left, top, right, bottom = outline.rectangle
         inside[top:bottom, left:right] = True
-    elif outline.get("polygon"):
-        inside = polygon2mask(grey.shape, [(y, x) for x, y in outline["polygon"]])
+    elif outline.polygon:
+        inside = polygon2mask(grey.shape, [(y, x) for x, y in outline.polygon])
     else:
-        x, y, radius = outline["circle"]
+        x, y, radius = outline.circle
         rows, columns = np.ogrid[: grey.shape[0], : grey.shape[1]]
         inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
-    threshold = outline.get("threshold")
-    return inside if threshold is None else inside & (grey < threshold)
+    return inside if outline.threshold is None else inside & (grey < outline.threshold)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from scipy import ndimage
 from scipy.stats import poisson
 
 from scatterheal.pattern.pixels import STRIPE
+from scatterheal.settings.models import Stripes
 
 # A row that holds less than this share of its neighbourhood's median may belong to a stripe.
 DARK_SHARE = 0.02
@@ -24,15 +24,15 @@ FALSE_ALARM = 0.01
 ONE_EDGE = 1e-3
 
 
-def add_stripes(reasons: NDArray[np.uint8], grey: NDArray[np.float32], stripes: dict[str, Any]) -> None:
+def add_stripes(reasons: NDArray[np.uint8], grey: NDArray[np.float32], stripes: Stripes) -> None:
     """Mark dark rows and columns, those given or those found."""
     known = np.where(reasons > 0, np.nan, grey)
     for lines, known_rows, reason_rows in (
-        (stripes["horizontal"], known, reasons),
-        (stripes["vertical"], known.T, reasons.T),
+        (stripes.horizontal, known, reasons),
+        (stripes.vertical, known.T, reasons.T),
     ):
         if lines == "auto":
-            lines = find_stripes(known_rows, stripes["threshold"])
+            lines = find_stripes(known_rows, stripes.threshold)
         for first, last in [] if lines == "none" else lines:
             # Gaps that the detector or its codes tell are no news.
             if not reason_rows[first:last].all():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +46,3 @@ class Pattern(NamedTuple):
     """x, y of the beam, pixels."""
     scale: Scale
     """What the numbers are, and which of them become 0 and 1."""
-
-
-def centre_of(found: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The beam centre in found.json, x and y in pixels, or None where there is none; also one that is not sure.
-
-    Examples
-    --------
-    >>> centre_of({"centre": {"x": 3.0, "y": 4.0, "sd": 50.0}}), centre_of({"centre": {"problem": "no pattern"}})
-    ((3.0, 4.0), None)
-    """
-    x, y = (found["centre"].get(axis) for axis in "xy")
-    return None if x is None else (x, y)

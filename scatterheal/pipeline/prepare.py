@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal.mask.reasons import UNSURE, Reasons, check_mask_file, detector_reasons, find_reasons
-from scatterheal.pattern import pixels
+from scatterheal.mask.reasons import Reasons, check_mask_file, detector_reasons, find_reasons
+from scatterheal.pattern.found import FoundDetector
 from scatterheal.pattern.geometry import Geometry
-from scatterheal.pattern.meaning import Meaning
-from scatterheal.reading import intensity
 from scatterheal.reading.crop import Crop, Cropped, crop_scan
 from scatterheal.reading.detectors import detector_gaps
 from scatterheal.reading.frames import read_mask
+from scatterheal.reading.intensity import Intensity, of_figure, of_frame, table_of
 from scatterheal.reading.poni import read_poni
-from scatterheal.settings.models import Colour, Scan
+from scatterheal.settings.models import Colour, Mask, Scan
 from scatterheal.settings.reading import check_geometry
 
 
@@ -26,7 +24,7 @@ class Prepared(NamedTuple):
     """A scan, ready to be fitted."""
 
     cropped: Cropped
-    intensity: intensity.Intensity
+    intensity: Intensity
     reasons: Reasons
 
 
@@ -51,10 +49,10 @@ def check(scan: Scan) -> Cropped:
     if scan.detector not in ("auto", "none"):
         detector_gaps(scan.detector, cropped.crop.whole)
     if scan.kind == "figure" and scan.colour.map not in ("auto", "luminance"):
-        intensity.table_of(cropped.crop.colour_bar, scan.colour.map)
+        table_of(cropped.crop.colour_bar, scan.colour.map)
     if scan.poni:
         read_poni(scan.poni)
-    missing = _missing_in_file(scan.mask.model_dump())
+    missing = _missing_in_file(scan.mask)
     if missing is not None:
         check_mask_file(missing, cropped.image.shape[:2])
     return cropped
@@ -78,14 +76,13 @@ def prepare(scan: Scan) -> Prepared:
         Whatever the rules crop, truth, intensity and mask would refuse, but for the share that is missing: a person
         who draws the mask wants to see one that hides nothing, or too much.
     """
-    plain = scan.model_dump(mode="json")
     cropped = check(scan)
     found = intensity_of(*cropped, scan.colour)
-    reasons = reasons_of(found.values, found.flags, found.meaning, cropped.crop, plain)
-    return Prepared(cropped, found, reasons)
+    centre = None if scan.centre == "auto" else scan.centre
+    return Prepared(cropped, found, reasons_of(found, cropped.crop, scan.mask, scan.detector, centre, scan.poni))
 
 
-def intensity_of(image: NDArray, crop: Crop, colour: Colour) -> intensity.Intensity:
+def intensity_of(image: NDArray, crop: Crop, colour: Colour) -> Intensity:
     """The intensity of a cropped scan.
 
     Parameters
@@ -103,8 +100,8 @@ def intensity_of(image: NDArray, crop: Crop, colour: Colour) -> intensity.Intens
         See `scatterheal.reading.intensity.of_figure`.
     """
     if image.ndim == 2:
-        return intensity.of_frame(image)
-    return intensity.of_figure(image, crop.colour_bar, crop.bar_labels, colour.map, colour.range, colour.scale)
+        return of_frame(image)
+    return of_figure(image, crop.colour_bar, crop.bar_labels, colour.map, colour.range, colour.scale)
 
 
 def geometry_of(crop: Crop, poni: Path | None) -> Geometry:
@@ -132,84 +129,50 @@ def geometry_of(crop: Crop, poni: Path | None) -> Geometry:
     return geometry.seen_from(crop.box.left, crop.box.top)
 
 
-def with_found_centre(geometry: Geometry, centre: Mapping[str, Any]) -> Geometry:
-    """The geometry with the beam centre that the mask went by; without any where that is too unsure to be passed on.
-
-    Parameters
-    ----------
-    geometry : Geometry
-    centre : mapping
-        The part `centre` of found.json.
-
-    Examples
-    --------
-    >>> with_found_centre(Geometry(), {"x": 3.0, "y": 4.0, "sd": 0.5}).beam_centre
-    (3.0, 4.0)
-    >>> with_found_centre(Geometry(), {"x": 3.0, "y": 4.0, "sd": 50.0}).beam_centre is None
-    True
-    """
-    known = centre.get("x") is not None and centre.get("sd", 0) <= UNSURE
-    return geometry._replace(beam_centre=(centre["x"], centre["y"]) if known else None)
-
-
 def reasons_of(
-    values: NDArray[np.float32],
-    flags: NDArray[np.uint8],
-    meaning: Meaning,
+    intensity: Intensity,
     crop: Crop,
-    scan: Mapping[str, Any],
+    mask: Mask,
+    detector: str = "auto",
+    centre: tuple[float, float] | None = None,
+    poni: Path | None = None,
 ) -> Reasons:
     """The mask of a cropped scan, with everything that its file and its YAML say.
 
     Parameters
     ----------
-    values : float32 array (height, width)
-        Its intensity.
-    flags : uint8 array (height, width)
-        Where it is clipped, from `intensity_of`.
-    meaning : Meaning
-        What the intensity is, from `intensity_of`.
+    intensity : Intensity
+        From `intensity_of`.
     crop : Crop
-    scan : mapping
-        The scan's validated YAML as plain values.
+        With a header: a frame.
+    mask : Mask
+        The `mask` part of the scan's YAML.
+    detector : str
+        Of a frame: auto, none or a pyFAI detector name.
+    centre : (x, y), optional
+        The beam centre, pixels; found where it is not given.
+    poni : Path, optional
+        A pyFAI geometry file, which tells the beam centre too.
 
     Raises
     ------
     ScanError
         An unknown detector, a mask or PONI file that cannot be read, or whatever `find_reasons` refuses.
     """
-    mask = scan["mask"]
-    geometry = geometry_of(crop, scan["poni"] and Path(scan["poni"]))
-    centre = None if scan["centre"] == "auto" else tuple(scan["centre"])
-    known = np.zeros(values.shape, np.uint8)
-    if scan["kind"] == "frame":
-        name = scan["detector"]
-        if name == "auto":
-            name = crop.detector.name if crop.detector else "none"
-        gaps = None if name == "none" else crop.box.of(detector_gaps(name, crop.whole))
-        known = detector_reasons(values, gaps, geometry.count_cutoff)
-        if scan["poni"]:
-            centre = geometry.beam_centre
+    geometry = geometry_of(crop, poni)
+    centre = geometry.beam_centre if poni else centre
     missing = _missing_in_file(mask)
-    clipped_low = flags & pixels.CLIPPED_LOW > 0
-    found = find_reasons(
-        values,
-        meaning.unit,
-        mask,
-        known,
-        missing,
-        clipped_low,
-        meaning.limits,
-        centre,
-        geometry.beam_centre,
-    )
-    if scan["kind"] == "frame":
-        found.found["detector"] = (
-            scan["detector"] if scan["detector"] != "auto" else crop.detector and crop.detector._asdict()
-        )
-    return found
+    if crop.header is None:
+        known = np.zeros(intensity.values.shape, np.uint8)
+        return find_reasons(intensity, mask, known, missing, centre)
+    told = crop.detector if detector == "auto" else detector
+    name = told.name if isinstance(told, FoundDetector) else told or "none"
+    gaps = None if name == "none" else crop.box.of(detector_gaps(name, crop.whole))
+    known = detector_reasons(intensity.values, gaps, geometry.count_cutoff)
+    reasons, found = find_reasons(intensity, mask, known, missing, centre, geometry.beam_centre)
+    return Reasons(reasons, found._replace(kind="frame", detector=told))
 
 
-def _missing_in_file(mask: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+def _missing_in_file(mask: Mask) -> NDArray[np.bool_] | None:
     """What a scan's mask file hides, or None where it has none."""
-    return read_mask(Path(mask["file"]), mask["mask_convention"], mask["data"]) if mask["file"] else None
+    return read_mask(mask.file, mask.mask_convention, mask.data) if mask.file else None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal import __version__
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import REASONS
@@ -29,7 +30,7 @@ def record(
     linked: Sequence[Path],
     scan: Mapping[str, Any],
     reasons: NDArray[np.uint8],
-    found: Mapping[str, Any],
+    found: Found,
     meaning: Meaning,
     geometry: Geometry,
     run: Mapping[str, Any],
@@ -50,7 +51,7 @@ def record(
         The scan's validated YAML.
     reasons : uint8 array (height, width)
         Why each pixel is missing.
-    found : mapping
+    found : Found
         What was found by itself: beam centre, beamstop, holder, detector; where, and how sure.
     meaning : Meaning
         What the numbers of the image are; its colour table is left out.
@@ -82,7 +83,7 @@ def record(
         "scan": dict(scan),
         "intensity": {key: value for key, value in meaning.to_json().items() if key != "table"},
         "geometry": geometry.to_json() if scan["kind"] == "frame" else {"beam_centre": geometry.beam_centre},
-        "found": dict(found),
+        "found": found.to_json(),
         "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),
         "missing_share": {
             "all": float((reasons > 0).mean()),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from scatterheal import storage
+from scatterheal.pattern.found import Found
 from scatterheal.pattern.meaning import Meaning
-from scatterheal.pattern.pattern import Pattern, centre_of
+from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.units import scale_of
 
 
@@ -26,6 +27,6 @@ def read_pattern(folder: Path) -> Pattern:
         image,
         storage.read_tiff(folder / "flags.tif"),
         missing,
-        centre_of(storage.read_json(folder / "found.json")),
+        Found.from_json(storage.read_json(folder / "found.json")).beam_centre,
         scale_of(image, meaning.unit, meaning.limits, ~missing),
     )

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.found import FoundDetector
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading.bitmaps import EPS, Rgb, eps_page, read_bitmaps
-from scatterheal.reading.detectors import Found, find_detector
+from scatterheal.reading.detectors import find_detector
 from scatterheal.reading.frames import Counts, read_frame
 from scatterheal.reading.plot_area import (
     BarLabels,
@@ -42,7 +43,7 @@ class Crop(NamedTuple):
     """What the file's own text says about the colour bar."""
     header: Geometry | None = None
     """What a frame's file says of it, the beam centre in pixels of the whole frame; None: a figure."""
-    detector: Found | None = None
+    detector: FoundDetector | None = None
     """The detector whose gaps the whole frame has."""
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Crop(NamedTuple):
             None if bar is None else np.uint8(bar),
             BarLabels(labels["limits"] and tuple(labels["limits"]), labels["scale"]),
             header and Geometry.from_json(header),
-            detector and Found(**detector),
+            detector and FoundDetector(**detector),
         )
 
 

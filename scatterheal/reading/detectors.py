@@ -6,27 +6,18 @@ import logging
 import math
 import re
 from difflib import get_close_matches
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from scatterheal.errors import ScanError
+from scatterheal.pattern.found import FoundDetector
 
 Missing = NDArray[np.bool_]
 
 # Chance that noise alone leaves all gaps of a detector empty.
 FALSE_ALARM = 0.01
-
-
-class Found(NamedTuple):
-    """A detector told by its frame."""
-
-    name: str
-    """pyFAI's name, for `detector_gaps`."""
-    sure: str
-    """What speaks for it, in words and numbers."""
 
 
 def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
@@ -69,7 +60,7 @@ def detector_gaps(name: str, shape: tuple[int, int]) -> Missing:
     return np.zeros(shape, bool) if gaps is None else np.asarray(gaps) != 0
 
 
-def find_detector(counts: NDArray[np.float32], header_name: str | None) -> Found | None:
+def find_detector(counts: NDArray[np.float32], header_name: str | None) -> FoundDetector | None:
     """The detector that a frame comes from, by its shape, its empty gaps, and its name in the header.
 
     Of the detectors in pyFAI's tables with the frame's shape those are left whose gaps hold nothing
@@ -87,7 +78,7 @@ def find_detector(counts: NDArray[np.float32], header_name: str | None) -> Found
 
     Returns
     -------
-    found : Found or None
+    found : FoundDetector or None
         None where no detector of this shape fits: one whose gaps hold counts never does.
 
     Examples
@@ -97,7 +88,7 @@ def find_detector(counts: NDArray[np.float32], header_name: str | None) -> Found
     True
     >>> counts[195:212] = counts[407:424] = 0
     >>> find_detector(counts, None)
-    Found(name='Pilatus300k', sure='its 16558 gap pixels hold nothing, 0.0 % of those beside them')
+    FoundDetector(name='Pilatus300k', sure='its 16558 gap pixels hold nothing, 0.0 % of those beside them')
     >>> find_detector(counts, "PILATUS3 R 300K, S/N 3-0101").sure
     'named in the header; its 16558 gap pixels hold nothing, 0.0 % of those beside them'
     """
@@ -112,9 +103,10 @@ def find_detector(counts: NDArray[np.float32], header_name: str | None) -> Found
         share = float(empty[beside].mean()) if gaps.any() else 1.0
         sure = f"its {gaps.sum()} gap pixels hold nothing, {share:.1%} of those beside them".replace("%", " %")
         if named and _model(name) == named:
-            return Found(name, f"named in the header; {sure}" if gaps.any() else "named in the header; it has no gaps")
+            sure = f"named in the header; {sure}" if gaps.any() else "named in the header; it has no gaps"
+            return FoundDetector(name, sure)
         if share == 0 or gaps.sum() * math.log(share) < math.log(FALSE_ALARM):
-            fitting.append((int(gaps.sum()), Found(name, sure)))
+            fitting.append((int(gaps.sum()), FoundDetector(name, sure)))
     return max(fitting)[1] if fitting else None
 
 

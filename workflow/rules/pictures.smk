@@ -63,6 +63,7 @@ rule colours:
         scan=of_scan("colour"),
         code=code(
             "colours",
+            "pattern.found",
             "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
@@ -73,7 +74,6 @@ rule colours:
             "pipeline.prepare",
             "reading.colour_maps",
             "reading.crop",
-            "reading.detectors",
             "reading.intensity",
             "reading.plot_area",
         ),
@@ -106,7 +106,7 @@ rule mask_overlay:
         mem_mb=4000,
         runtime=10,
     params:
-        code=code("mask_overlay", "pattern.pattern", "pictures.mask_overlay", "pictures.style"),
+        code=code("mask_overlay", "pattern.found", "pictures.mask_overlay", "pictures.style"),
     script:
         "../../scripts/mask_overlay.py"
 

@@ -48,6 +48,7 @@ rule crop:
         content=lambda wildcards: whole_content(SCANS[wildcards.scan].image),
         code=code(
             "crop",
+            "pattern.found",
             "pattern.geometry",
             "reading.bitmaps",
             "reading.crop",
@@ -82,6 +83,7 @@ rule truth:
         content=lambda wildcards: content(SCANS[wildcards.scan].truth),
         code=code(
             "truth",
+            "pattern.found",
             "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
@@ -122,13 +124,13 @@ rule intensity:
         scan=of_scan("colour"),
         code=code(
             "intensity",
+            "pattern.found",
             "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
             "pipeline.prepare",
             "reading.colour_maps",
             "reading.crop",
-            "reading.detectors",
             "reading.intensity",
             "reading.plot_area",
         ),
@@ -172,6 +174,7 @@ rule mask:
             "mask.shadows",
             "mask.shapes",
             "mask.stripes",
+            "pattern.found",
             "pattern.geometry",
             "pattern.meaning",
             "pattern.units",
@@ -183,6 +186,7 @@ rule mask:
             "reading.frames",
             "reading.hdf5",
             "reading.headers",
+            "reading.intensity",
             "reading.plot_area",
             "reading.poni",
         ),
@@ -210,6 +214,6 @@ rule holdout:
         runtime=10,
     params:
         folds=CONFIG.folds,
-        code=code("holdout", "pattern.meaning", "pattern.pattern", "pattern.units", "validation.holdout"),
+        code=code("holdout", "pattern.found", "pattern.meaning", "pattern.units", "validation.holdout"),
     script:
         "../../scripts/holdout.py"
