@@ -8,6 +8,7 @@ import pandas as pd
 from scatterheal import storage
 from scatterheal.pattern import units
 from scatterheal.pattern.found import Found
+from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import overlay
 from scatterheal.pipeline import export, logs, prepare, provenance
@@ -24,32 +25,22 @@ log.info("healed by %s", chosen)
 reasons, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("reasons", "model", "sd"))
 beyond = storage.read_tiff(Path(snakemake.input.beyond)) > 0
 measured = read_pattern(Path(snakemake.input.reasons).parent)
+healed = Healed(overlay(measured.image, reasons > 0, model), model, sd, beyond, reasons, measured.flags)
 cut = Crop.from_json(storage.read_json(Path(snakemake.input.cropped)))
 found = Found.from_json(storage.read_json(Path(snakemake.input.parts)))
 meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 geometry = prepare.geometry_of(cut, scan["poni"] and Path(scan["poni"]))
 geometry = geometry._replace(beam_centre=found.sure_beam_centre)
-record = provenance.record(
-    source=Path(snakemake.input.source),
-    linked=[Path(file) for file in snakemake.input.linked],
-    scan=scan,
-    reasons=reasons,
-    found=found,
-    meaning=meaning,
-    geometry=geometry,
-    run=run["hyperparameters"],
-    metrics=run["metrics"],
-    coverage=pd.read_csv(snakemake.input.coverage).to_dict("records"),
-    beyond=beyond,
-    flags=measured.flags,
-)
+files = [Path(file) for file in (snakemake.input.source, *snakemake.input.linked)]
+coverage = pd.read_csv(snakemake.input.coverage).to_dict("records")
+record = provenance.record(files, scan, meaning, found, geometry, healed, run, coverage)
 
-healed = overlay(measured.image, reasons > 0, model)
 says = f"healed by scatterheal, method {run['hyperparameters']['method']}; pixels where reasons.tif > 0 are estimates"
-storage.write_tiff(Path(snakemake.output.healed), healed, description=says)
+storage.write_tiff(Path(snakemake.output.healed), healed.image, description=says)
 if meaning.unit == "colours":
     # Formats of detector frames hold one number a pixel.
-    healed, model = units.luminance(healed), units.luminance(model.clip(0, 255).astype(np.uint8))
-export.write_edf(Path(snakemake.output.edf), healed, record, geometry)
-export.write_hdf5(Path(snakemake.output.hdf5), healed, model, sd, beyond, reasons, measured.flags, record, geometry)
+    grey = units.luminance(model.clip(0, 255).astype(np.uint8))
+    healed = healed._replace(image=units.luminance(healed.image), model=grey)
+export.write_edf(Path(snakemake.output.edf), healed.image, record, geometry)
+export.write_hdf5(Path(snakemake.output.hdf5), healed, record, geometry)
 storage.write_json(Path(snakemake.output.provenance), record)

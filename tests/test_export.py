@@ -17,6 +17,7 @@ from scatterheal.app.simulate import radius_and_azimuth
 from scatterheal.errors import ScanError
 from scatterheal.pattern.found import BeamCentre, Found
 from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
 from scatterheal.pipeline import export, provenance
@@ -45,7 +46,7 @@ def write_hdf5(path, healed, model, reasons, record, header):
     """With a standard deviation of 0.5 of what is measured, and every missing pixel out of reach."""
     sd, beyond = np.where(reasons > 0, np.float32(np.nan), np.float32(0.5)), reasons > 0
     flags = np.where(reasons > 0, 0, CLIPPED_HIGH).astype(np.uint8)
-    export.write_hdf5(path, healed, model, sd, beyond, reasons, flags, record, header)
+    export.write_hdf5(path, Healed(healed, model, sd, beyond, reasons, flags), record, header)
 
 
 FINITE = arrays(
@@ -162,23 +163,19 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
     source = tmp_path / "scan.tif"
     source.write_bytes(b"counts")
     reasons = np.array([[0, 1], [0, 0]], np.uint8)
+    healed = np.ones((2, 2), np.float32)
     record = provenance.record(
-        source,
-        linked=[],
+        [source],
         scan={"kind": "frame"},
-        reasons=reasons,
         found=Found(BeamCentre(23.25, 31.5, "symmetry", 0.1)),
         meaning=Meaning("counts", "counts of the file"),
         geometry=KNOWN,
-        run={"method": "pyfai"},
-        metrics={"score": np.nan},
+        healed=Healed(healed, healed, healed, reasons > 0, reasons, np.array([[0, 1], [1, 2]], np.uint8)),
+        run={"hyperparameters": {"method": "pyfai"}, "metrics": {"score": np.nan}},
         coverage=[{"side": 1, "within_68": 0.69}],
-        beyond=reasons > 0,
-        flags=np.array([[0, 1], [1, 2]], np.uint8),
     )
     assert (record["coverage"], record["not_validated_share"]) == ([{"side": 1, "within_68": 0.69}], 0.25)
     assert record["pixels"] == {"healed": 1, "not_validated": 1, "censored": 2}
-    healed = np.ones((2, 2), np.float32)
     write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, record, KNOWN)
     with h5py.File(tmp_path / "healed.h5") as file:
         detector = file["entry/instrument/detector"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
 from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
 from scatterheal.storage import as_json, replacing
 
@@ -127,7 +128,7 @@ def write_edf(path: Path, healed: NDArray[np.float32], provenance: Mapping[str, 
     provenance : mapping
         From `scatterheal.pipeline.provenance.record`.
     geometry : Geometry
-        What is known of the measurement, the beam centre in pixels of `healed`.
+        What is known of the measurement, the beam centre in pixels of the image.
 
     Raises
     ------
@@ -158,17 +159,7 @@ def write_edf(path: Path, healed: NDArray[np.float32], provenance: Mapping[str, 
         fabio.edfimage.EdfImage(data=healed, header=printable).write(str(part))
 
 
-def write_hdf5(
-    path: Path,
-    healed: NDArray[np.float32],
-    model: NDArray[np.float32],
-    sd: NDArray[np.float32],
-    beyond: NDArray[np.bool_],
-    reasons: NDArray[np.uint8],
-    flags: NDArray[np.uint8],
-    provenance: Mapping[str, Any],
-    geometry: Geometry,
-) -> None:
+def write_hdf5(path: Path, healed: Healed, provenance: Mapping[str, Any], geometry: Geometry) -> None:
     """Write healed counts, bit for bit, and all that belongs to them as one NeXus file.
 
     The same content gives the same bytes: there is no date in it. Arrays are compressed with gzip, which
@@ -178,22 +169,12 @@ def write_hdf5(
     ----------
     path : Path
         The file to write.
-    healed : float32 array (height, width)
-        Counts: measured where the pixel is valid, estimated elsewhere.
-    model : float32 array (height, width)
-        What the method that healed says of all pixels.
-    sd : float32 array (height, width)
-        Standard deviations of the healed counts; NaN where nothing tells.
-    beyond : bool array (height, width)
-        Where nothing tells how well a pixel is healed.
-    reasons : uint8 array (height, width)
-        Why each pixel is missing, 0 where it is valid.
-    flags : uint8 array (height, width)
-        Which values are censored, 0 where a value is what was measured.
+    healed : Healed
+        Its image in counts, or values.
     provenance : mapping
         From `scatterheal.pipeline.provenance.record`: plain values, ready for JSON.
     geometry : Geometry
-        What is known of the measurement, the beam centre in pixels of `healed`.
+        What is known of the measurement, the beam centre in pixels of the image.
 
     Raises
     ------
@@ -206,7 +187,7 @@ def write_hdf5(
     """
     import h5py
 
-    _check_counts(path, healed)
+    _check_counts(path, healed.image)
     known = _quantities(geometry)
     # In memory first: on a full disk the HDF5 library ends the whole process.
     written = BytesIO()
@@ -218,26 +199,28 @@ def write_hdf5(
 
         data = _group(entry, "data", "NXdata")
         data.attrs.update(signal="healed", auxiliary_signals=["model"], axes=["y", "x"], y_indices=0, x_indices=1)
-        _image(data, "healed", healed, "healed: estimates where pixel_mask is not 0")
-        _image(data, "model", model, "what the method that healed says of all pixels")
-        _image(data, "healed_errors", sd, "standard deviation: of estimates, and of the count itself where it is valid")
-        _image(data, "beyond", beyond.astype(np.uint8), "1: farther from a valid pixel than any estimate was checked")
+        _image(data, "healed", healed.image, "healed: estimates where pixel_mask is not 0")
+        _image(data, "model", healed.model, "what the method that healed says of all pixels")
+        of_errors = "standard deviation: of estimates, and of the count itself where it is valid"
+        _image(data, "healed_errors", healed.sd, of_errors)
+        of_beyond = "1: farther from a valid pixel than any estimate was checked"
+        _image(data, "beyond", healed.beyond.astype(np.uint8), of_beyond)
         for name in ("healed", "model", "healed_errors"):
             data[name].attrs["units"] = provenance["intensity"]["unit"]
-        _image(data, "reasons", reasons, "why a pixel is missing, 0: valid")
+        _image(data, "reasons", healed.reasons, "why a pixel is missing, 0: valid")
         # The CF conventions' way to name bits.
         data["reasons"].attrs.update(flag_masks=np.array(list(REASONS.values())), flag_meanings=" ".join(REASONS))
-        _image(data, "flags", flags, "values that are censored, 0: as measured")
+        _image(data, "flags", healed.flags, "values that are censored, 0: as measured")
         data["flags"].attrs.update(flag_masks=np.array(list(FLAGS.values())), flag_meanings=" ".join(FLAGS))
         data["pixel_mask"] = h5py.SoftLink("/entry/instrument/detector/pixel_mask")
-        for axis, length in zip(("y", "x"), healed.shape, strict=True):
+        for axis, length in zip(("y", "x"), healed.image.shape, strict=True):
             data[axis] = np.arange(length, dtype=np.float32)
             data[axis].attrs["units"] = "pixel"
 
         instrument = _group(entry, "instrument", "NXinstrument")
         detector = _group(instrument, "detector", "NXdetector")
         detector["data"] = h5py.SoftLink("/entry/data/healed")
-        _image(detector, "pixel_mask", pixel_mask(reasons), "0: valid; bits as NXdetector defines them")
+        _image(detector, "pixel_mask", pixel_mask(healed.reasons), "0: valid; bits as NXdetector defines them")
         if geometry.detector is not None:
             detector["description"] = geometry.detector
         if "incident_wavelength" in known:

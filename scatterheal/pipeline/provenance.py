@@ -9,12 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scatterheal import __version__
 from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import REASONS
 
@@ -26,53 +24,41 @@ PACKAGES = (
 
 
 def record(
-    source: Path,
-    linked: Sequence[Path],
+    files: Sequence[Path],
     scan: Mapping[str, Any],
-    reasons: NDArray[np.uint8],
-    found: Found,
     meaning: Meaning,
+    found: Found,
     geometry: Geometry,
+    healed: Healed,
     run: Mapping[str, Any],
-    metrics: Mapping[str, Any],
     coverage: Sequence[Mapping[str, Any]],
-    beyond: NDArray[np.bool_],
-    flags: NDArray[np.uint8],
 ) -> dict[str, Any]:
     """Collect the provenance of one healed scan.
 
     Parameters
     ----------
-    source : Path
-        The scan's image; its SHA-256 goes into the record.
-    linked : sequence of Path
-        The files in which an HDF5 image really keeps its frames; theirs too.
+    files : sequence of Path
+        The scan's image, and the files in which an HDF5 image really keeps its frames; their SHA-256 go into the record.
     scan : mapping
         The scan's validated YAML.
-    reasons : uint8 array (height, width)
-        Why each pixel is missing.
     found : Found
         What was found by itself: beam centre, beamstop, holder, detector; where, and how sure.
     meaning : Meaning
         What the numbers of the image are; its colour table is left out.
     geometry : Geometry
         What is known of the measurement; of a figure's the beam centre alone is told.
+    healed : Healed
     run : mapping
-        Hyperparameters of the run that healed it.
-    metrics : mapping
-        Its scores on the hidden pixels.
+        The run that healed it: its hyperparameters, and its metrics, the scores on the hidden pixels.
     coverage : sequence of mappings
         How many hidden counts lay within their intervals, from `scatterheal.validation.coverage.coverage`.
-    beyond : bool array (height, width)
-        Where nothing tells how well a pixel is healed.
-    flags : uint8 array (height, width)
-        Which values are censored.
 
     Returns
     -------
     record : dict
         Plain values, ready for JSON.
     """
+    (source, *linked), reasons = files, healed.reasons
     return {
         "note": "Pixels with reasons > 0 are estimates, not measurements.",
         "source": {
@@ -89,14 +75,14 @@ def record(
             "all": float((reasons > 0).mean()),
             **{name: float((reasons & bit > 0).mean()) for name, bit in REASONS.items()},
         },
-        "hyperparameters": dict(run),
-        "metrics": dict(metrics),
+        "hyperparameters": dict(run["hyperparameters"]),
+        "metrics": dict(run["metrics"]),
         "coverage": [dict(row) for row in coverage],
-        "not_validated_share": float(beyond.mean()),
+        "not_validated_share": float(healed.beyond.mean()),
         "pixels": {
             "healed": int((reasons > 0).sum()),
-            "not_validated": int(beyond.sum()),
-            "censored": int((flags[reasons == 0] > 0).sum()),
+            "not_validated": int(healed.beyond.sum()),
+            "censored": int((healed.flags[reasons == 0] > 0).sum()),
         },
         "versions": {
             "scatterheal": __version__,

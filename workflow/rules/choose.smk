@@ -199,6 +199,7 @@ rule heal:
             "heal",
             "pattern.found",
             "pattern.geometry",
+            "pattern.healed",
             "pattern.meaning",
             "pattern.pattern",
             "pattern.units",
