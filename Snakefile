@@ -8,7 +8,9 @@ from snakemake.utils import min_version
 
 min_version("9.19")
 # A shell that waited for the script (bash before 5.1) would die of SIGTERM, and the job be over before its training is.
-shell.prefix("exec ")
+# It holds for all commands: those of a Snakefile that takes this one as a module stay as they are.
+if workflow.modifier.is_main_snakefile():
+    shell.prefix("exec ")
 
 
 # A --configfile stands for itself: nothing of the demo's settings leaks into another run.
@@ -36,7 +38,7 @@ include: "workflow/rules/pictures.smk"
 
 # Snakemake itself would end with a traceback.
 onstart:
-    if problem := unwritable(RESULTS):
+    if problem := plan.unwritable(Path(RESULTS)):
         logger.error(f"{CONFIG_FILE}: results: {problem}")
         sys.exit(1)
     choose_once_a_job()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +44,11 @@ def summary(rankings: Mapping[str, pd.DataFrame], problems: Mapping[str, str], h
 
 
 def after_failure(
-    folder: Path, scans: Mapping[str, Path], unfinished: Mapping[str, Mapping[str, bool]], since: float, heal_with: str
+    folder: Path,
+    scans: Mapping[str, Path],
+    unfinished: Iterable[tuple[str | None, str, bool]],
+    since: float,
+    heal_with: str,
 ) -> pd.DataFrame:
     """The table where some jobs failed, from what there is.
 
@@ -54,23 +58,26 @@ def after_failure(
         The results.
     scans : mapping
         The YAML file of each scan that was to be healed.
-    unfinished : mapping
-        Of each scan the rules whose jobs did not come to their end, and whether one of them could have begun.
+    unfinished : iterable of (scan or None, rule, bool)
+        The jobs that did not come to their end, and whether each could have begun; None for a job of all scans.
     since : float
         Seconds since 1970: what logs said before is of an earlier run.
     heal_with : {"best", "dip"}
     """
+    left: dict[str, set[str]] = {scan: set() for scan in scans}
+    begun: dict[str, set[str]] = {scan: set() for scan in scans}
+    for scan, rule, could_begin in unfinished:
+        if scan in scans:
+            left[scan].add(rule)
+            if could_begin:
+                begun[scan].add(rule)
     rankings, problems = {}, {}
     for scan, file in scans.items():
-        left = unfinished.get(scan, {})
-        if "rank" not in left and (folder / scan / "ranking.csv").is_file():
+        if "rank" not in left[scan] and (folder / scan / "ranking.csv").is_file():
             rankings[scan] = pd.read_csv(folder / scan / "ranking.csv")
-        if left:
-            problems[scan] = _said(
-                folder, scan, file, since
-            ) or f"{file}: killed, out of time or not begun, see the logs in {folder / 'logs'}: " + ", ".join(
-                sorted(rule for rule, ready in left.items() if ready)
-            )
+        if left[scan]:
+            unsaid = f"{file}: killed, out of time or not begun, see the logs in {folder / 'logs'}: "
+            problems[scan] = _said(folder, scan, file, since) or unsaid + ", ".join(sorted(begun[scan]))
     return summary(rankings, problems, heal_with)
 
 

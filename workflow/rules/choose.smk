@@ -27,7 +27,7 @@ rule rank:
         runtime=10,
     params:
         runs=list(RUNS),
-        code=code("rank", "validation.rank", "validation.stopping"),
+        code=code("rank"),
     script:
         "../../scripts/rank.py"
 
@@ -57,43 +57,7 @@ rule refit:
         folds=CONFIG.folds,
         refits=CONFIG.refits,
         thinning=CONFIG.thinning,
-        code=code(
-            "refit",
-            "compute.devices",
-            "counts.deviance",
-            "counts.ensemble",
-            "counts.thinning",
-            "dip.engines",
-            "dip.fast",
-            "dip.fold",
-            "dip.history",
-            "dip.inpaint",
-            "dip.loop",
-            "dip.losses",
-            "dip.network",
-            "dip.padding",
-            "dip.radial_start",
-            "dip.refit",
-            "dip.scene",
-            "dip.spread",
-            "methods.baselines",
-            "methods.liu2017",
-            "methods.polar_smooth",
-            "methods.pyfai",
-            "methods.smoothest",
-            "pattern.found",
-            "pattern.meaning",
-            "pattern.pattern",
-            "pattern.units",
-            "pipeline.healing",
-            "pipeline.read_pattern",
-            "polar.canvas",
-            "polar.grid",
-            "validation.judge",
-            "validation.rank",
-            "validation.scores",
-            "validation.stopping",
-        ),
+        code=code("refit"),
     script:
         "../../scripts/refit.py"
 
@@ -138,22 +102,7 @@ rule certainty:
         runtime=20,
     params:
         runs=RUNS,
-        code=code(
-            "certainty",
-            "counts.deviance",
-            "counts.dispersion",
-            "pattern.found",
-            "pattern.meaning",
-            "pattern.pattern",
-            "pattern.units",
-            "pictures.certainty",
-            "pictures.curves",
-            "pictures.style",
-            "pipeline.read_pattern",
-            "validation.calibration",
-            "validation.certainty",
-            "validation.coverage",
-        ),
+        code=code("certainty"),
     script:
         "../../scripts/certainty.py"
 
@@ -162,7 +111,7 @@ rule heal:
     input:
         unpack(PONI),
         source=lambda wildcards: str(SCANS[wildcards.scan].image),
-        linked=lambda wildcards: linked(SCANS[wildcards.scan].image),
+        linked=lambda wildcards: tracking.linked(SCANS[wildcards.scan].image),
         cropped=f"{RESULTS}/{{scan}}/crop.json",
         image=f"{RESULTS}/{{scan}}/image.tif",
         intensity=f"{RESULTS}/{{scan}}/intensity.tif",
@@ -193,24 +142,9 @@ rule heal:
         runtime=10,
     params:
         scan=lambda wildcards: SCANS[wildcards.scan].model_dump(mode="json"),
-        # A file that is replaced by an older one is a new one: see content().
-        poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
-        code=code(
-            "heal",
-            "pattern.found",
-            "pattern.geometry",
-            "pattern.healed",
-            "pattern.meaning",
-            "pattern.pattern",
-            "pattern.units",
-            "pipeline.export",
-            "pipeline.prepare",
-            "pipeline.provenance",
-            "pipeline.read_pattern",
-            "reading.crop",
-            "reading.plot_area",
-            "reading.poni",
-        ),
+        # A file that is replaced by an older one is a new one: see tracking.content.
+        poni=lambda wildcards: tracking.content(SCANS[wildcards.scan].poni),
+        code=code("heal"),
     script:
         "../../scripts/heal.py"
 
@@ -259,28 +193,8 @@ rule profiles:
         runtime=10,
     params:
         scan=of_scan("poni"),
-        poni=lambda wildcards: content(SCANS[wildcards.scan].poni),
-        code=code(
-            "profiles",
-            "counts.deviance",
-            "pattern.found",
-            "pattern.geometry",
-            "pattern.meaning",
-            "pattern.pattern",
-            "pattern.units",
-            "physics.compare",
-            "physics.orientation",
-            "physics.profiles",
-            "physics.rings",
-            "pictures.curves",
-            "pictures.style",
-            "pipeline.prepare",
-            "pipeline.read_pattern",
-            "polar.coordinates",
-            "reading.crop",
-            "reading.plot_area",
-            "reading.poni",
-        ),
+        poni=lambda wildcards: tracking.content(SCANS[wildcards.scan].poni),
+        code=code("profiles"),
     script:
         "../../scripts/profiles.py"
 
@@ -309,6 +223,6 @@ rule summary:
         scans=USED,
         problems=REFUSED,
         heal_with=CONFIG.heal_with,
-        code=code("summary", "pipeline.summary", "validation.rank"),
+        code=code("summary"),
     script:
         "../../scripts/summary.py"

@@ -29,7 +29,7 @@ rule picture:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("picture", "pattern.meaning", "pattern.units", "pictures.look"),
+        code=code("picture"),
     script:
         "../../scripts/picture.py"
 
@@ -61,22 +61,7 @@ rule colours:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code(
-            "colours",
-            "pattern.found",
-            "pattern.geometry",
-            "pattern.meaning",
-            "pattern.units",
-            "pictures.colour_check",
-            "pictures.look",
-            "pictures.mask_overlay",
-            "pictures.style",
-            "pipeline.prepare",
-            "reading.colour_maps",
-            "reading.crop",
-            "reading.intensity",
-            "reading.plot_area",
-        ),
+        code=code("colours"),
     script:
         "../../scripts/colours.py"
 
@@ -106,7 +91,7 @@ rule mask_overlay:
         mem_mb=4000,
         runtime=10,
     params:
-        code=code("mask_overlay", "pattern.found", "pictures.mask_overlay", "pictures.style"),
+        code=code("mask_overlay"),
     script:
         "../../scripts/mask_overlay.py"
 
@@ -138,14 +123,7 @@ rule contact_sheet:
     params:
         runs=RUNS,
         axes=AXES,
-        code=code(
-            "contact_sheet",
-            "pattern.meaning",
-            "pattern.units",
-            "pictures.contact_sheet",
-            "pictures.look",
-            "pictures.style",
-        ),
+        code=code("contact_sheet"),
     script:
         "../../scripts/contact_sheet.py"
 
@@ -176,7 +154,7 @@ rule evolution:
         runtime=10,
     params:
         runs=NETWORKS,
-        code=code("evolution", "pictures.contact_sheet", "pictures.panels", "pictures.style", "validation.rank"),
+        code=code("evolution"),
     script:
         "../../scripts/evolution.py"
 
@@ -210,13 +188,6 @@ rule before_after:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code(
-            "before_after",
-            "pattern.meaning",
-            "pattern.units",
-            "pictures.look",
-            "pictures.panels",
-            "pictures.style",
-        ),
+        code=code("before_after"),
     script:
         "../../scripts/before_after.py"

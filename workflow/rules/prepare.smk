@@ -29,7 +29,7 @@ rule refuse:
 rule crop:
     input:
         image=lambda wildcards: str(SCANS[wildcards.scan].image),
-        linked=lambda wildcards: linked(SCANS[wildcards.scan].image),
+        linked=lambda wildcards: tracking.linked(SCANS[wildcards.scan].image),
     output:
         image=f"{RESULTS}/{{scan}}/image.tif",
         found=f"{RESULTS}/{{scan}}/crop.json",
@@ -45,19 +45,8 @@ rule crop:
         runtime=10,
     params:
         scan=of_scan("kind", "crop", "data", "frame"),
-        content=lambda wildcards: whole_content(SCANS[wildcards.scan].image),
-        code=code(
-            "crop",
-            "pattern.found",
-            "pattern.geometry",
-            "reading.bitmaps",
-            "reading.crop",
-            "reading.detectors",
-            "reading.frames",
-            "reading.hdf5",
-            "reading.headers",
-            "reading.plot_area",
-        ),
+        content=lambda wildcards: tracking.whole_content(SCANS[wildcards.scan].image),
+        code=code("crop"),
     script:
         "../../scripts/crop.py"
 
@@ -80,24 +69,8 @@ rule truth:
         runtime=10,
     params:
         scan=of_scan("kind", "colour"),
-        content=lambda wildcards: content(SCANS[wildcards.scan].truth),
-        code=code(
-            "truth",
-            "pattern.found",
-            "pattern.geometry",
-            "pattern.meaning",
-            "pattern.units",
-            "pipeline.prepare",
-            "reading.bitmaps",
-            "reading.colour_maps",
-            "reading.crop",
-            "reading.detectors",
-            "reading.frames",
-            "reading.hdf5",
-            "reading.headers",
-            "reading.intensity",
-            "reading.plot_area",
-        ),
+        content=lambda wildcards: tracking.content(SCANS[wildcards.scan].truth),
+        code=code("truth"),
     script:
         "../../scripts/truth.py"
 
@@ -122,18 +95,7 @@ rule intensity:
         runtime=10,
     params:
         scan=of_scan("colour"),
-        code=code(
-            "intensity",
-            "pattern.found",
-            "pattern.geometry",
-            "pattern.meaning",
-            "pattern.units",
-            "pipeline.prepare",
-            "reading.colour_maps",
-            "reading.crop",
-            "reading.intensity",
-            "reading.plot_area",
-        ),
+        code=code("intensity"),
     script:
         "../../scripts/intensity.py"
 
@@ -162,34 +124,11 @@ rule mask:
         runtime=10,
     params:
         scan=of_scan("kind", "mask", "detector", "centre", "poni"),
-        content=lambda wildcards: [content(SCANS[wildcards.scan].mask.file), content(SCANS[wildcards.scan].poni)],
-        code=code(
-            "mask",
-            "counts.dispersion",
-            "mask.bad_pixels",
-            "mask.beamstop",
-            "mask.holder",
-            "mask.parts",
-            "mask.reasons",
-            "mask.shadows",
-            "mask.shapes",
-            "mask.stripes",
-            "pattern.found",
-            "pattern.geometry",
-            "pattern.meaning",
-            "pattern.units",
-            "pipeline.prepare",
-            "polar.centre",
-            "reading.bitmaps",
-            "reading.crop",
-            "reading.detectors",
-            "reading.frames",
-            "reading.hdf5",
-            "reading.headers",
-            "reading.intensity",
-            "reading.plot_area",
-            "reading.poni",
-        ),
+        content=lambda wildcards: [
+            tracking.content(SCANS[wildcards.scan].mask.file),
+            tracking.content(SCANS[wildcards.scan].poni),
+        ],
+        code=code("mask"),
     script:
         "../../scripts/mask.py"
 
@@ -214,6 +153,6 @@ rule holdout:
         runtime=10,
     params:
         folds=CONFIG.folds,
-        code=code("holdout", "pattern.found", "pattern.meaning", "pattern.units", "validation.holdout"),
+        code=code("holdout"),
     script:
         "../../scripts/holdout.py"
