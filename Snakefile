@@ -52,7 +52,8 @@ onerror:
 
 
 rule all:
-    default_target: True
+    # Of a Snakefile that takes this one as a module it is only where that has no first rule of its own.
+    default_target: not workflow.default_target
     input:
         expand(f"{RESULTS}/{{scan}}/runs/{{run}}/metrics.json", scan=USED, run=RUNS),
         [f"{RESULTS}/summary.csv"] if USED else [],

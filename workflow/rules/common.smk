@@ -17,7 +17,7 @@ from scatterheal.settings.reading import file_of
 # This checkout, also where another Snakefile takes it as a module.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 # Where scripts find the package: the one that is tracked, whatever is installed.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
 STARTED = time.time()
 # The graph of a large grid is millions of small objects, none of them garbage: looking for some in it took an eighth
 # of the time.

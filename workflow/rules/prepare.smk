@@ -1,10 +1,6 @@
 # From a scan's file to what is missing in it.
 
 
-localrules:
-    refuse,
-
-
 rule refuse:
     output:
         # Never made: the job says what is wrong with the scan, and fails.
@@ -13,6 +9,7 @@ rule refuse:
         f"{RESULTS}/logs/refuse/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/refuse/{{scan}}.tsv"
+    localrule: True
     retries: 0
     conda:
         "../../envs/scatterheal.yaml"
