@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from scatterheal import storage
-from scatterheal.pattern import units
 from scatterheal.pattern.found import Found
-from scatterheal.pattern.healed import Healed
+from scatterheal.pattern.healed import Healed, in_grey
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import overlay
 from scatterheal.pipeline import export, logs, prepare, provenance
@@ -31,16 +29,12 @@ found = Found.from_json(storage.read_json(Path(snakemake.input.parts)))
 meaning = Meaning.from_json(storage.read_json(Path(snakemake.input.meaning)))
 geometry = prepare.geometry_of(cut, scan["poni"] and Path(scan["poni"]))
 geometry = geometry._replace(beam_centre=found.sure_beam_centre)
-files = [Path(file) for file in (snakemake.input.source, *snakemake.input.linked)]
+source = provenance.of_files(Path(snakemake.input.source), [Path(file) for file in snakemake.input.linked])
 coverage = pd.read_csv(snakemake.input.coverage).to_dict("records")
-record = provenance.record(files, scan, meaning, found, geometry, healed, run, coverage)
+record = provenance.record(source, scan, meaning, found, geometry, healed, run, coverage)
 
-says = f"healed by scatterheal, method {run['hyperparameters']['method']}; pixels where reasons.tif > 0 are estimates"
-storage.write_tiff(Path(snakemake.output.healed), healed.image, description=says)
-if meaning.unit == "colours":
-    # Formats of detector frames hold one number a pixel.
-    grey = units.luminance(model.clip(0, 255).astype(np.uint8))
-    healed = healed._replace(image=units.luminance(healed.image), model=grey)
-export.write_edf(Path(snakemake.output.edf), healed.image, record, geometry)
-export.write_hdf5(Path(snakemake.output.hdf5), healed, record, geometry)
+export.write_tiff(Path(snakemake.output.healed), healed.image, record)
+grey = in_grey(healed)
+export.write_edf(Path(snakemake.output.edf), grey.image, record, geometry)
+export.write_hdf5(Path(snakemake.output.hdf5), grey, record, geometry)
 storage.write_json(Path(snakemake.output.provenance), record)

@@ -165,7 +165,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
     reasons = np.array([[0, 1], [0, 0]], np.uint8)
     healed = np.ones((2, 2), np.float32)
     record = provenance.record(
-        [source],
+        provenance.of_files(source),
         scan={"kind": "frame"},
         found=Found(BeamCentre(23.25, 31.5, "symmetry", 0.1)),
         meaning=Meaning("counts", "counts of the file"),

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import torch
 
-from scatterheal.compute.ending import end_if_told
+from scatterheal.compute.ending import ENDING, end_if_told
 from scatterheal.compute.memory import SPARING, ran_out
 from scatterheal.errors import ScanError
 
@@ -25,12 +25,15 @@ Result = TypeVar("Result")
 AT_ONCE = 16
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> list[Result]:
-    """Do the same with many things: on a GPU sixteen at a time, on a CPU one after the other.
+def side_by_side(
+    work: Callable[[Item], Result], items: Iterable[Item], device: torch.device, at_once: int | None = None
+) -> list[Result]:
+    """Do the same with many things: on a GPU sixteen at a time, on a CPU one after the other, or as one asks.
 
     One small network does not keep a large GPU busy. On a CPU a training uses all threads that it was given, and its
-    bytes depend on how many these are. Where the GPU's memory is too small the work on those items is done again, half
-    as many at a time; at last alone, and sparing (`scatterheal.compute.memory.SPARING`).
+    bytes depend on how many these are, but not on what is trained beside it. Where the GPU's memory is too small the
+    work on those items is done again, half as many at a time; at last alone, and sparing
+    (`scatterheal.compute.memory.SPARING`).
 
     Parameters
     ----------
@@ -39,6 +42,8 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
         it could not do for want of memory.
     items : iterable
     device : torch.device
+    at_once : int, optional
+        On a CPU: so many at a time, each in a thread of its own.
 
     Returns
     -------
@@ -56,7 +61,9 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: 
     [2, 4, 6]
     """
     if device.type == "cpu":
-        return [work(item) for item in items]
+        if at_once is None:
+            return [work(item) for item in items]
+        return [done.result() for done in in_threads(work, items, device, at_once)]
     sparing = SPARING.set(SPARING.get())
     try:
         return _with_fewer(work, dict(enumerate(items)), device)
@@ -125,6 +132,14 @@ def in_threads(
         # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
         threads.append(Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True))
         threads[-1].start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        # They end after the iteration that they are in; nobody waits for what they would say.
+        ENDING.told = True
+        for thread in threads:
+            thread.join()
+        ENDING.told = False
+        raise
     return results

@@ -40,6 +40,7 @@ def refit(
     seeds: Sequence[int],
     device: torch.device,
     sides: Mapping[int, SideFile] | None = None,
+    at_once: int | None = None,
 ) -> Refitted:
     """Train on all valid pixels, for as many iterations as the hidden pixels told, once with each seed.
 
@@ -51,6 +52,8 @@ def refit(
     seeds : sequence of int
     sides : mapping, optional
         Where the state of each seed's training is kept.
+    at_once : int, optional
+        On a CPU: so many of them side by side, each in a thread.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def refit(
         image, spread = model_and_spread(members, prepared, scan)
         return members[-1], grey(image), spread.astype(np.float64) ** 2
 
-    cells, images, squares = zip(*side_by_side(trained, seeds, device), strict=True)
+    cells, images, squares = zip(*side_by_side(trained, seeds, device, at_once), strict=True)
     # Paintings, not images: of counts the logarithms.
     model = painted(np.mean(cells, axis=0), prepared, scan)
     apart = pool(np.stack(images))[1] if len(images) > 1 else np.zeros_like(images[0])

@@ -137,7 +137,7 @@ def find_reasons(
             reasons[drawn[part]] |= REASONS[part]
     add_stripes(reasons, grey, mask.stripes)
     given = centre and Found(BeamCentre(*centre, "given"))
-    found = given or _with_centre(counts, reasons > 0, header_centre)
+    found = given or find_beam(counts, reasons > 0, header_centre)
     if automatic:
         parts = find_parts(counts, reasons > 0, found.beam_centre)
         for part in automatic:
@@ -146,8 +146,16 @@ def find_reasons(
     return Reasons(reasons, found)
 
 
-def _with_centre(counts: NDArray[np.float32], missing: Missing, header_centre: tuple[float, float] | None) -> Found:
-    """The beam centre that the pattern tells, or else the header's; or why there is none."""
+def find_beam(counts: NDArray[np.float32], missing: Missing, header_centre: tuple[float, float] | None = None) -> Found:
+    """The beam centre that the pattern tells, or else the header's; or why there is none.
+
+    Parameters
+    ----------
+    counts : float32 array (height, width)
+    missing : bool array (height, width)
+    header_centre : (x, y), optional
+        What the file's header says of it, pixels.
+    """
     try:
         beam = find_centre(counts, missing)
     except ScanError as error:

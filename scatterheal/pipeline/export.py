@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scatterheal import storage
 from scatterheal.errors import ScanError
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.healed import Healed
@@ -111,6 +112,22 @@ def pixel_mask(reasons: NDArray[np.uint8]) -> NDArray[np.uint32]:
     for name, flag in REASONS.items():
         mask[reasons & flag > 0] |= np.uint32(1 << NEXUS_BITS[name] | 1 << INTERPOLATED)
     return mask
+
+
+def write_tiff(path: Path, image: NDArray, provenance: Mapping[str, Any]) -> None:
+    """Write a healed image as TIFF, bit for bit: float32 counts, or 8-bit colours; a description says what it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write, ending in .tif.
+    image : float32 array (height, width) or uint8 array (height, width, 3)
+    provenance : mapping
+        From `scatterheal.pipeline.provenance.record`.
+    """
+    method = provenance["hyperparameters"]["method"]
+    says = f"healed by scatterheal, method {method}; pixels where reasons.tif > 0 are estimates"
+    storage.write_tiff(path, image, description=says)
 
 
 def write_edf(path: Path, healed: NDArray[np.float32], provenance: Mapping[str, Any], geometry: Geometry) -> None:

@@ -60,6 +60,7 @@ def with_all_pixels(
     seeds: range,
     device: torch.device,
     sides: Mapping[int, SideFile] | None = None,
+    at_once: int | None = None,
 ) -> Refitted:
     """What heals the scan: a run or a method, of all valid pixels.
 
@@ -76,9 +77,11 @@ def with_all_pixels(
         Where to train.
     sides : mapping, optional
         Where the state of each seed's training is kept.
+    at_once : int, optional
+        On a CPU: so many of them side by side, each in a thread.
     """
     if asked["method"] == "dip":
-        return refit(scan, settled(fit_of(asked), scan, device), iterations, seeds, device, sides)
+        return refit(scan, settled(fit_of(asked), scan, device), iterations, seeds, device, sides, at_once)
     model = baselines.heal(asked["method"], scan.image, ~scan.missing, scan.centre, scan.scale.unit)
     nothing = np.zeros(scan.missing.shape, np.float32)
     return Refitted(model, nothing, nothing)

@@ -9,6 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scatterheal import __version__
 from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
@@ -24,7 +27,7 @@ PACKAGES = (
 
 
 def record(
-    files: Sequence[Path],
+    source: Mapping[str, Any],
     scan: Mapping[str, Any],
     meaning: Meaning,
     found: Found,
@@ -37,8 +40,8 @@ def record(
 
     Parameters
     ----------
-    files : sequence of Path
-        The scan's image, and the files in which an HDF5 image really keeps its frames; their SHA-256 go into the record.
+    source : mapping
+        Where the scan comes from, from `of_files`, or `of_array`.
     scan : mapping
         The scan's validated YAML.
     found : Found
@@ -58,14 +61,10 @@ def record(
     record : dict
         Plain values, ready for JSON.
     """
-    (source, *linked), reasons = files, healed.reasons
+    reasons = healed.reasons
     return {
         "note": "Pixels with reasons > 0 are estimates, not measurements.",
-        "source": {
-            "file": source.name,
-            "sha256": _sha256(source),
-            "linked": {file.name: _sha256(file) for file in linked},
-        },
+        "source": dict(source),
         "scan": dict(scan),
         "intensity": {key: value for key, value in meaning.to_json().items() if key != "table"},
         "geometry": geometry.to_json() if scan["kind"] == "frame" else {"beam_centre": geometry.beam_centre},
@@ -90,6 +89,33 @@ def record(
             **{package: version(package) for package in PACKAGES},
         },
     }
+
+
+def of_files(image: Path, linked: Sequence[Path] = ()) -> dict[str, Any]:
+    """The files that a scan comes from, by name and SHA-256.
+
+    Parameters
+    ----------
+    image : Path
+        The scan's image.
+    linked : sequence of Path
+        The files in which an HDF5 image really keeps its frames.
+    """
+    return {"file": image.name, "sha256": _sha256(image), "linked": {file.name: _sha256(file) for file in linked}}
+
+
+def of_array(counts: NDArray) -> dict[str, Any]:
+    """The same of an array: the SHA-256 of its values.
+
+    Examples
+    --------
+    >>> of_array(np.zeros((2, 3), np.float32))["file"]
+    'an array of 2 x 3 pixels'
+    """
+    height, width = counts.shape
+    values = np.ascontiguousarray(counts)
+    sha256 = hashlib.sha256(values.tobytes()).hexdigest()
+    return {"file": f"an array of {height} x {width} pixels", "sha256": sha256, "linked": {}}
 
 
 def _sha256(path: Path) -> str:

@@ -1,0 +1,486 @@
+"""The front door: heal a pattern from Python, arrays in, a result with all that tells how far to trust it out."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from scatterheal import storage
+from scatterheal.errors import ScanError
+from scatterheal.mask.reasons import Reasons, check_mask_file, check_share, find_beam
+from scatterheal.pattern.found import BeamCentre, Found
+from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.healed import Healed as HealedPattern
+from scatterheal.pattern.healed import in_grey
+from scatterheal.pattern.meaning import Meaning
+from scatterheal.pattern.pattern import overlay
+from scatterheal.pattern.pixels import HOT_OR_DEAD, USER
+from scatterheal.pipeline import export, provenance
+from scatterheal.pipeline.prepare import Prepared, geometry_of, intensity_of, prepare, reasons_of
+from scatterheal.reading.crop import Crop, Cropped, crop_scan
+from scatterheal.reading.detectors import find_detector
+from scatterheal.reading.hdf5 import linked_files
+from scatterheal.reading.plot_area import Box
+from scatterheal.settings.models import Colour, Config, Mask, Scan
+from scatterheal.settings.reading import read_config
+from scatterheal.validation.rank import remarks
+
+if TYPE_CHECKING:
+    import torch
+
+# What is tried where nobody names methods: the networks, and what heals well without any further package.
+METHODS = ("dip", "polar_smooth", "radial_mean", "pyfai", "liu2017", "biharmonic_smooth")
+
+
+class Frame(NamedTuple):
+    """A detector frame as it was read, with what its file says; `heal` and `find_mask` take it like an array."""
+
+    counts: NDArray[np.float32]
+    """(height, width); negative: the detector's code for no measurement, NaN: masked in the file."""
+    crop: Crop
+    """What its file says: header, detector, where it was cut out."""
+    path: Path
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Healed:
+    """A healed pattern; arrays are (height, width). A notebook shows it as a picture."""
+
+    image: NDArray
+    """float32: measured where a pixel is valid, bit for bit; estimated elsewhere. Of a figure without intensities uint8
+    colours, (height, width, 3)."""
+    model: NDArray[np.float32]
+    """What the method that heals says of all pixels, without shot noise."""
+    sd: NDArray[np.float32]
+    """Standard deviation of each healed pixel's expected count, of a valid pixel that of its count; NaN where nothing
+    tells."""
+    beyond: NDArray[np.bool_]
+    """Behind the beamstop, or farther from a valid pixel than any hidden one was: nothing tells how well these are
+    healed."""
+    reasons: NDArray[np.unsignedinteger]
+    """Why each pixel is missing, bits of `scatterheal.pattern.pixels`: 0 where it is valid, above 0 where it is
+    healed."""
+    scores: pd.DataFrame
+    """All runs and methods by their score on hidden pixels, the best first, as in ranking.csv."""
+    method: str
+    """The run or method that heals."""
+    centre: tuple[float, float] | None
+    """x, y of the beam, pixels; None where it is not known."""
+    remarks: tuple[str, ...]
+    """What to know before this is used, a line each; empty where all is well."""
+    provenance: dict[str, Any]
+    """Plain values: where it comes from, what was found, hyperparameters, scores, versions."""
+    flags: NDArray[np.uint8]
+    """Which values of a figure are censored; 0 where a value is what was measured."""
+    geometry: Geometry
+    """What is known of the measurement, the beam centre in pixels of the image."""
+    meaning: Meaning
+    """What the numbers are, and how that is known."""
+    scan: NDArray
+    """The pattern before it was healed."""
+
+    def __repr__(self) -> str:
+        """The method, its score, and what to know."""
+        height, width = self.reasons.shape
+        says = f"{height} x {width} pixels, {np.mean(self.reasons > 0):.1%} healed by {self.method}"
+        return "\n  ".join([f"<Healed: {says}, score {self.scores.score.iloc[0]:.4f}>", *self.remarks])
+
+    def _repr_html_(self) -> str:
+        """The picture of a notebook: the scan, what is missing, what is healed."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.draw(Path(folder) / "healed.png")
+            encoded = base64.b64encode((Path(folder) / "healed.png").read_bytes()).decode()
+        lines = "".join(f"<br>{html.escape(line)}" for line in repr(self).splitlines())
+        return f'<img src="data:image/png;base64,{encoded}" style="max-width:100%">{lines}'
+
+    def draw(self, path: str | Path, title: str = "") -> None:
+        """Draw the scan, its mask and its healing side by side.
+
+        Parameters
+        ----------
+        path : path
+            The PNG to write.
+        title : str
+            Above the picture.
+        """
+        # matplotlib is slow to import, and who only wants numbers needs none.
+        from scatterheal.pictures.look import as_counted, look_of, render
+        from scatterheal.pictures.panels import before_after
+
+        look = look_of(self.scan if self.scan.ndim == 2 else in_grey(self._bundle()).image, self.meaning)
+        missing = self.reasons > 0
+        keep = np.repeat(np.where(missing, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        healed = render(self.image, look)
+        panels = [("scan", render(self.scan, look)), ("mask (white = keep)", keep)]
+        if self.meaning.unit == "counts":
+            panels.append(("healed\nexpected counts, no noise", healed))
+            panels.append(("healed\nshot noise drawn in holes", as_counted(healed, self.image, missing, look)))
+        else:
+            panels.append(("healed", healed))
+        before_after(Path(path), panels, title, None if self.meaning.unit == "colours" else look)
+
+    def write(self, path: str | Path) -> None:
+        """Write the healed pattern: TIFF (.tif), EDF (.edf), or NeXus (.h5, .nxs) with mask, sd and provenance inside.
+
+        Beside a TIFF or an EDF, which have no room for them, lie ``<name>_reasons.tif``, ``<name>_sd.tif``,
+        ``<name>_beyond.tif`` and ``<name>_provenance.json``.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ScanError
+            Another ending; or it cannot be written there.
+        """
+        path, grey = Path(path), in_grey(self._bundle())
+        if path.suffix in (".h5", ".hdf5", ".nxs"):
+            export.write_hdf5(path, grey, self.provenance, self.geometry)
+            return
+        if path.suffix in (".tif", ".tiff"):
+            export.write_tiff(path, self.image, self.provenance)
+        elif path.suffix == ".edf":
+            export.write_edf(path, grey.image, self.provenance, self.geometry)
+        else:
+            raise ScanError(f"{path}: no format is known by this ending; use .tif, .edf, .h5 or .nxs")
+        self._write_beside(str(path.with_name(f"{path.stem}_")))
+
+    def save(self, folder: str | Path) -> None:
+        """Write healed.tif, .edf and .h5, model, sd, beyond, reasons, provenance, ranking and a picture into a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made where there is none; what lies there under these names is replaced.
+        """
+        folder, grey = Path(folder), in_grey(self._bundle())
+        folder.mkdir(parents=True, exist_ok=True)
+        export.write_tiff(folder / "healed.tif", self.image, self.provenance)
+        export.write_edf(folder / "healed.edf", grey.image, self.provenance, self.geometry)
+        export.write_hdf5(folder / "healed.h5", grey, self.provenance, self.geometry)
+        storage.write_tiff(folder / "model.tif", self.model)
+        self._write_beside(f"{folder}/")
+        storage.write_csv(folder / "ranking.csv", self.scores)
+        self.draw(folder / "before_after.png", folder.name)
+
+    def _write_beside(self, before: str) -> None:
+        """What tells how far to trust it, in files whose names begin with this."""
+        storage.write_tiff(Path(f"{before}reasons.tif"), self.reasons)
+        storage.write_tiff(Path(f"{before}sd.tif"), self.sd)
+        storage.write_tiff(Path(f"{before}beyond.tif"), self.beyond.astype(np.uint8), compress=True)
+        storage.write_json(Path(f"{before}provenance.json"), self.provenance)
+
+    def _bundle(self) -> HealedPattern:
+        return HealedPattern(self.image, self.model, self.sd, self.beyond, self.reasons, self.flags)
+
+
+def read_frame(path: str | Path, data: str | None = None, frame: int | str | None = None) -> Frame:
+    """Read a detector frame: CBF, EDF, TIFF, HDF5 (NeXus, Eiger), NPY, MATLAB .fig and others that fabio knows.
+
+    Parameters
+    ----------
+    path : path
+    data : str, optional
+        The path inside an HDF5 file.
+    frame : int or "sum", optional
+        Which frame of several, from 0, or the sum of all.
+
+    Returns
+    -------
+    Frame
+
+    Raises
+    ------
+    ScanError
+        One line: the file cannot be read, holds no counts, or holds several frames and none is named.
+
+    Examples
+    --------
+    >>> read_frame("scans/demo_waxs.tif").counts.shape
+    (228, 268)
+    """
+    image, crop = crop_scan(Path(path), "frame", "auto", data, frame)
+    return Frame(image, crop, Path(path))
+
+
+def find_mask(
+    counts: ArrayLike | Frame, *, centre: tuple[float, float] | None = None, poni: str | Path | None = None
+) -> Reasons:
+    """Find what is missing in a frame, and the beam centre.
+
+    Parameters
+    ----------
+    counts : array (height, width) or Frame
+        Negative: a code for no measurement; NaN: masked.
+    centre : (x, y), optional
+        The beam centre, pixels, pixel centres at integers; found where it is not given.
+    poni : path, optional
+        A pyFAI geometry file, which tells it too.
+
+    Returns
+    -------
+    Reasons
+        ``reasons``: (height, width), 0 where a pixel is valid, else bits of `scatterheal.pattern.pixels`;
+        ``found``: beam centre, parts, detector, and how sure they are.
+
+    Raises
+    ------
+    ScanError
+        The array is no frame of counts, or the PONI file cannot be read.
+
+    Examples
+    --------
+    >>> y, x = np.indices((120, 120))
+    >>> counts = np.random.default_rng(0).poisson(1000 / (1 + np.hypot(x - 60, y - 60))).astype(float)
+    >>> counts[50:55] = -1
+    >>> int((find_mask(counts, centre=(60, 60)).reasons[50:55] > 0).sum())
+    600
+    """
+    image, crop = _cropped(counts)
+    return reasons_of(intensity_of(image, crop, Colour()), crop, Mask(), "auto", centre, poni and Path(poni))
+
+
+def heal(
+    counts: ArrayLike | Frame,
+    missing: ArrayLike | None = None,
+    *,
+    centre: tuple[float, float] | None = None,
+    poni: str | Path | None = None,
+    settings: str | Mapping[str, Any] = "scattering",
+    methods: Sequence[str] | None = None,
+    device: str = "auto",
+    budget: float | str | None = None,
+    seed: int = 0,
+    progress: Callable[[float, str], None] | None = None,
+) -> Healed:
+    """Heal a scattering pattern: fill what a beamstop, its holder and the gaps between modules took away.
+
+    The same stages as in the workflow, by the same functions: on the same frame, with the same settings, the healed
+    image is the same to the byte.
+
+    Parameters
+    ----------
+    counts : array (height, width) or Frame
+        Photon counts; anything in missing pixels. Without `missing`, negative is a code for no measurement, NaN masked.
+    missing : bool or integer array (height, width), optional
+        True, or above 0, where a pixel is missing; or the reasons that `find_mask` gives. None: found.
+    centre : (x, y), optional
+        The beam centre, pixels, x to the right, y down, pixel centres at integers. None: found.
+    poni : path, optional
+        A pyFAI geometry file: centre, distance, wavelength, pixel size.
+    settings : {"scattering", "paper"} or mapping
+        A preset, or keys of config.yaml (preset, grid, fit, folds, refits, ...; docs/configuration.md).
+    methods : sequence of str, optional
+        What is tried; dip stands for the networks. None: `METHODS`, or what `settings` says.
+    device : {"auto", "cpu", "cuda"}
+        Where networks are trained.
+    budget : float or str, optional
+        Seconds, or "30s", "2min": the best that was reached by about then. None: everything to its end, which takes
+        minutes on a CPU.
+    seed : int
+        Of the weights, the input and every noise.
+    progress : callable, optional
+        Told the share of the work that is done, and what is done now.
+
+    Returns
+    -------
+    Healed
+
+    Raises
+    ------
+    ScanError
+        One line: the array is no frame of counts, the mask hides nothing, all, or more than half of it, a setting or
+        a method is unknown, or there is too little memory.
+
+    Examples
+    --------
+    >>> y, x = np.indices((96, 96))
+    >>> counts = np.random.default_rng(0).poisson(20 + 100 * np.exp(-((np.hypot(x - 47, y - 50) - 30) / 4) ** 2))
+    >>> healed = heal(counts, (y > 40) & (y < 46), centre=(47, 50), methods=["polar_smooth"])
+    >>> healed.method, bool((healed.image[:40] == counts[:40]).all()), bool((healed.reasons > 0).sum() == 5 * 96)
+    ('polar_smooth', True, True)
+    """
+    # torch is slow to import, and who reads frames or looks for masks needs none.
+    from scatterheal.compute.devices import choose_device
+
+    config, (image, crop) = configuration(settings, methods, seed), _cropped(counts)
+    intensity = intensity_of(image, crop, Colour())
+    if missing is None:
+        mask = reasons_of(intensity, crop, Mask(), "auto", centre, poni and Path(poni))
+    else:
+        mask = _given(missing, intensity.values, geometry_of(crop, poni and Path(poni)).beam_centre or centre)
+    whole = Prepared(Cropped(image, crop), intensity, mask)
+    source = provenance.of_array(image)
+    if isinstance(counts, Frame):
+        source = provenance.of_files(counts.path, linked_files(counts.path))
+    asked = {"kind": "frame", "centre": list(centre) if centre else "auto", "poni": str(poni) if poni else None}
+    geometry = geometry_of(crop, poni and Path(poni))
+    return _heal(whole, config, source, asked, geometry, choose_device(device), seconds(budget), progress)
+
+
+def heal_scan(
+    scan: Scan,
+    config: Config,
+    device: str = "auto",
+    budget: float | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Healed:
+    """Heal what a scan's YAML describes, a frame or a figure, without the workflow.
+
+    Parameters
+    ----------
+    scan : Scan
+        Validated, its paths relative to the working folder.
+    config : Config
+        From `configuration`.
+    device, budget, progress
+        As for `heal`; the budget in seconds.
+
+    Raises
+    ------
+    ScanError
+        As for `heal`; and what the rules that read a scan refuse.
+    """
+    from scatterheal.compute.devices import choose_device
+
+    whole = prepare(scan)
+    check_share(whole.reasons.reasons, scan.mask.allow_large_mask)
+    source = provenance.of_files(scan.image, linked_files(scan.image))
+    geometry, asked = geometry_of(whole.cropped.crop, scan.poni), scan.model_dump(mode="json")
+    return _heal(whole, config, source, asked, geometry, choose_device(device), budget, progress)
+
+
+def configuration(settings: str | Mapping[str, Any], methods: Sequence[str] | None = None, seed: int = 0) -> Config:
+    """The validated configuration of what is asked for in Python or on the command line.
+
+    Raises
+    ------
+    ScanError
+        One line with the key and the remedy.
+
+    Examples
+    --------
+    >>> configuration({"fit": {"iterations": 50}}, ["dip", "pyfai"], seed=3).fit.seed
+    3
+    """
+    raw = {"preset": settings} if isinstance(settings, str) else dict(settings)
+    if methods is not None or "methods" not in raw:
+        raw["methods"] = list(METHODS if methods is None else methods)
+    if seed:
+        raw["fit"] = {**(raw.get("fit") or {}), "seed": seed}
+    return read_config(raw, "settings")
+
+
+def seconds(budget: float | str | None) -> float | None:
+    """A budget as seconds.
+
+    Raises
+    ------
+    ScanError
+        It is no time, or not above 0.
+
+    Examples
+    --------
+    >>> seconds("30s"), seconds("1.5min"), seconds(20), seconds(None)
+    (30.0, 90.0, 20.0, None)
+    """
+    if budget is None:
+        return None
+    told = re.fullmatch(r"\s*([0-9.]+)\s*(s|min|h)?\s*", str(budget))
+    try:
+        time = float(told[1]) * {"s": 1, "min": 60, "h": 3600}[told[2] or "s"] if told else 0.0
+    except ValueError:
+        time = 0.0
+    if not time > 0:
+        raise ScanError(f"budget: {budget!r} is no time; write seconds, or 30s, 2min, 1h")
+    return time
+
+
+def _cropped(counts: ArrayLike | Frame) -> Cropped:
+    """An array as if it had been read from a file that says nothing."""
+    if isinstance(counts, Frame):
+        return Cropped(counts.counts, counts.crop)
+    image = np.ascontiguousarray(counts, np.float32)
+    if image.ndim != 2 or not image.size:
+        raise ScanError(f"counts: an array of shape {image.shape}; give one frame, (height, width)")
+    if not (image > 0).any():
+        raise ScanError("counts: no pixel is above 0; give photon counts")
+    whole = Box(0, 0, image.shape[1], image.shape[0])
+    return Cropped(image, Crop(image.shape, whole, header=Geometry(), detector=find_detector(image, None)))
+
+
+def _given(missing: ArrayLike, values: NDArray[np.float32], centre: tuple[float, float] | None) -> Reasons:
+    """The mask that somebody brings: nothing else is looked for but, where it is not given, the centre."""
+    given = np.asarray(missing)
+    check_mask_file(given > 0, values.shape)
+    reasons = given * USER if given.dtype == bool else given.astype(np.uint16)
+    reasons[~np.isfinite(values) & (reasons == 0)] |= HOT_OR_DEAD
+    check_share(reasons, allow_large_mask=True)
+    if centre is not None:
+        return Reasons(reasons, Found(BeamCentre(*centre, "given"), kind="frame"))
+    return Reasons(reasons, find_beam(values, reasons > 0)._replace(kind="frame"))
+
+
+def _heal(
+    whole: Prepared,
+    config: Config,
+    source: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    geometry: Geometry,
+    device: torch.device,
+    budget: float | None,
+    progress: Callable[[float, str], None] | None,
+) -> Healed:
+    """The stages after the mask, and what is told of them."""
+    from scatterheal.pipeline.in_memory import heal_in_memory
+
+    done, (reasons, found) = heal_in_memory(whole, config, device, budget, progress), whole.reasons
+    model, sure = done.refitted.model.astype(np.float32), done.sure
+    image = overlay(done.scan.image, done.scan.missing, model)
+    healed = HealedPattern(image, model, sure.sd, sure.beyond, reasons, done.scan.flags)
+    geometry = geometry._replace(beam_centre=found.sure_beam_centre)
+    run = {"hyperparameters": done.asked, "metrics": done.metrics}
+    coverage = sure.coverage.table.to_dict("records")
+    told = provenance.record(source, asked, whole.intensity.meaning, found, geometry, healed, run, coverage)
+    return Healed(
+        image=image,
+        model=model,
+        sd=sure.sd,
+        beyond=sure.beyond,
+        reasons=reasons,
+        scores=done.ranking,
+        method=done.run,
+        centre=found.beam_centre,
+        remarks=tuple([*_doubts(whole), *remarks(done.ranking, config.heal_with)]),
+        provenance=told if budget is None else {**told, "budget_seconds": budget},
+        flags=done.scan.flags,
+        geometry=geometry,
+        meaning=whole.intensity.meaning,
+        scan=done.scan.image,
+    )
+
+
+def _doubts(whole: Prepared) -> list[str]:
+    """What is unsure of a scan before anything heals it, a line each."""
+    found, meaning, lines = whole.reasons.found, whole.intensity.meaning, []
+    if found.problem:
+        lines.append(found.problem)
+    elif found.centre and found.centre.is_unsure:
+        lines.append(
+            f"the beam centre [{found.centre.x:.1f}, {found.centre.y:.1f}] is no more than a hint (by "
+            f"{found.centre.how}, sd {found.centre.sd:.0f} pixels); give centre: [x, y]"
+        )
+    if meaning.not_whole_share:
+        lines.append(meaning.how)
+    return lines

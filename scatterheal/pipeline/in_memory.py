@@ -1,0 +1,207 @@
+"""A scan healed in one go, in memory: the stages of the workflow, by the functions that its scripts call."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from scatterheal.compute import limits
+from scatterheal.compute.side_by_side import side_by_side
+from scatterheal.dip.fold import folds_of
+from scatterheal.dip.halving import halving, trainings
+from scatterheal.dip.inpaint import Inpainted, Training
+from scatterheal.dip.refit import Refitted
+from scatterheal.dip.scene import settled, view_of, views_of
+from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.units import grey_levels
+from scatterheal.pipeline.healing import refit_seeds, with_all_pixels, without_each_fold
+from scatterheal.pipeline.prepare import Prepared
+from scatterheal.pipeline.read_pattern import pattern_of
+from scatterheal.settings.models import Config, Fit
+from scatterheal.settings.runs import fit_of, hyperparameters_of, runs_of
+from scatterheal.validation.certainty import Certainty, certainty
+from scatterheal.validation.holdout import hide
+from scatterheal.validation.judge import judge
+from scatterheal.validation.rank import chosen, rank
+
+Progress = Callable[[float, str], None]
+"""Told of each step: the share of all work that is done, and what is done now."""
+
+# A training is looked at so many times on its way, to tell how far it is.
+LOOKS = 10
+# Many trainings side by side: their own lines and bars do not say whose they are.
+QUIET = tuple(f"scatterheal.dip.{module}" for module in ("loop", "inpaint", "memory"))
+# Shares of a budget: what comes after the trainings takes about this one, and other methods may begin in that.
+AFTERWARDS, METHODS_FIRST = 0.15, 0.25
+
+
+class Outcome(NamedTuple):
+    """What became of a scan."""
+
+    scan: Pattern
+    hidden: NDArray[np.unsignedinteger]
+    """(folds, height, width): the valid pixels by which the runs were judged."""
+    ranking: pd.DataFrame
+    run: str
+    """What heals it,"""
+    asked: dict[str, Any]
+    """the hyperparameters of that,"""
+    metrics: dict[str, Any]
+    """and its scores on the hidden pixels."""
+    refitted: Refitted
+    sure: Certainty
+
+
+class _Told(NamedTuple):
+    """What one run or method says without each fold's hidden pixels."""
+
+    models: NDArray[np.float32]
+    spreads: NDArray[np.float32]
+    metrics: dict[str, Any]
+    taken: Mapping[str, Any]
+
+
+def heal_in_memory(
+    prepared: Prepared,
+    config: Config,
+    device: torch.device,
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Heal a scan as the workflow does: every run without each fold's hidden pixels, the best one with all valid ones.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        From `scatterheal.pipeline.prepare`.
+    config : Config
+        From `scatterheal.settings.reading.read_config`.
+    device : torch.device
+        Where to train.
+    budget : float, optional
+        Seconds: the methods that are no network, then one network as far as that allows, fitted again once. What was
+        reached by then depends on the machine. None: all runs to their end, to the bytes of the workflow.
+    progress : callable, optional
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ScanError
+        Nothing can be hidden or trained on, or there is less memory than a training takes.
+    """
+    start, tell = time.monotonic(), progress or (lambda share, what: None)
+    scan = pattern_of(prepared.cropped.image, prepared.intensity, prepared.reasons)
+    grey = grey_levels(prepared.intensity.values, prepared.intensity.meaning.unit)
+    hidden = hide(prepared.reasons.reasons, grey, scan.centre, config.folds)
+    runs = runs_of(config)
+    methods = {run: asked for run, asked in runs.items() if asked["method"] != "dip"}
+    networks = {run: settled(fit_of(asked), scan, device) for run, asked in runs.items() if run not in methods}
+    told: dict[str, _Told] = {}
+    for k, (run, asked) in enumerate(methods.items()):
+        if budget and told and time.monotonic() - start > METHODS_FIRST * budget:
+            break
+        tell(0.1 * k / len(methods), run)
+        models = without_each_fold(asked["method"], scan, hidden)
+        told[run] = _Told(models, np.zeros(hidden.shape, np.float32), judge(scan, models, hidden), asked)
+    refits = config.refits
+    if budget and networks:
+        # Rings are what a pattern has most of: the first of the grid is the polar canvas.
+        run, fit = next(iter(networks.items()))
+        until, refits = start + (1 - AFTERWARDS) * budget, 1
+        with _on_threads(_cores()):
+            training = Training(scan, folds_of(scan, hidden, fit, view_of(scan, fit)), fit, device)
+            _train_until(training, until, lambda share: tell(0.1 + 0.6 * share, run))
+        told[run] = _of_network(training.result(), hyperparameters_of(fit))
+    elif networks:
+        with _on_threads(1):
+            done = _train_all(scan, hidden, networks, config.search, device, tell)
+        told |= {run: _of_network(left, hyperparameters_of(networks[run])) for run, left in done.items()}
+    # In the order in which the workflow ranks them.
+    told = {run: told[run] for run in runs if run in told}
+    ranking = rank({run: of_run.taken for run, of_run in told.items()}, {run: of.metrics for run, of in told.items()})
+    best = chosen(ranking, config.heal_with)
+    tell(0.7, f"{best}, with all valid pixels")
+    iterations = told[best].metrics.get("iterations", 0)
+    seeds = refit_seeds(runs[best], config.folds, refits)
+    with _on_threads(_cores() if budget else 1):
+        again = with_all_pixels(scan, runs[best], iterations, seeds, device, at_once=None if budget else _cores())
+    tell(0.95, "how sure it is")
+    of_best = told[best]
+    sure = certainty(scan, prepared.reasons.reasons, hidden, of_best.models, of_best.spreads, *again)
+    tell(1.0, "done")
+    return Outcome(scan, hidden, ranking, best, runs[best], of_best.metrics, again, sure)
+
+
+def _of_network(left: Inpainted, taken: Mapping[str, Any]) -> _Told:
+    return _Told(left.models, left.spreads, left.metrics, taken)
+
+
+def _train_all(
+    scan: Pattern,
+    hidden: NDArray[np.unsignedinteger],
+    networks: Mapping[str, Fit],
+    search: str,
+    device: torch.device,
+    tell: Progress,
+) -> dict[str, Inpainted]:
+    """Every network to its end, as many at a time as there are cores; or the best of them, by halving."""
+    if search == "halving":
+        tell(0.1, "all networks, the best of them to their end")
+        return dict(halving(trainings(scan, hidden, networks, device), device))
+    views, looks = views_of(scan, networks), count(1)
+
+    def train(run: str) -> Inpainted:
+        fit = networks[run]
+        training = Training(scan, folds_of(scan, hidden, fit, views[run]), fit, device)
+        for k in range(1, LOOKS + 1):
+            training.advance(fit.iterations * k // LOOKS)
+            tell(0.1 + 0.6 * next(looks) / (LOOKS * len(networks)), run)
+        return training.result()
+
+    return dict(zip(networks, side_by_side(train, networks, device, at_once=_cores()), strict=True))
+
+
+def _train_until(training: Training, until: float, tell: Callable[[float], None]) -> None:
+    """Train on for as long as there is time left, at this moment (monotonic), to fit it once more with all pixels."""
+    began = time.monotonic()
+    while not training.ended:
+        training.advance(training.trained + 1)
+        now = time.monotonic()
+        again = (now - began) / len(training.folds)
+        tell(min((now - began + again) / (until - began), 1))
+        if now + again > until:
+            return
+
+
+def _cores() -> int:
+    """How many cores there are for this process."""
+    return max(int(min(os.cpu_count() or 1, limits.cores())), 1)
+
+
+@contextmanager
+def _on_threads(threads: int) -> Iterator[None]:
+    """Let each training compute on so many threads, quietly, and leave PyTorch and the logs as they were."""
+    before, loggers = torch.get_num_threads(), [logging.getLogger(name) for name in QUIET]
+    levels = [logger.level for logger in loggers]
+    torch.set_num_threads(threads)
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
