@@ -82,8 +82,8 @@ def orientation_errors(found: Case, models: Sequence[NDArray[np.float32]]) -> tu
     truth = np.where(known, scan.image, scan.image if counted else found.truth)
     summaries = []
     for model in models:
-        given = scan.image, np.where(known, scan.image, model), known, scan.centre, Geometry(), "counts"
-        summaries.append(compare(*given, truth=truth, where=where, counted=counted).summary)
+        healed = np.where(known, scan.image, model)
+        summaries.append(compare(scan, healed, Geometry(), truth=truth, where=where, counted=counted).summary)
     radius, _ = radius_and_chi(known.shape, scan.centre)
     ring, true = summaries[0]["ring"], summaries[0]["orientation"]["truth"]
     inside = (radius >= ring["low"]) & (radius <= ring["high"]) & where

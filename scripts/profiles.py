@@ -29,12 +29,11 @@ else:
     geometry = prepare.geometry_of(cut, poni and Path(poni))
     truth = storage.read_tiff(Path(snakemake.input.truth)) if snakemake.input.get("truth") else None
     healed, model, sd = (storage.read_tiff(Path(snakemake.input[name])) for name in ("healed", "model", "sd"))
-    image = scan.image
     if unit == "counts":
         # What stands for a censored count is no mean of it.
-        image = deviance.expected_counts(image, np.where(scan.missing, 0, scan.flags), model)
-        healed = np.where(scan.missing, healed, image)
-    found = compare(image, healed, ~scan.missing, scan.centre, geometry, unit, sd, truth)
+        image = deviance.expected_counts(scan.image, np.where(scan.missing, 0, scan.flags), model)
+        scan, healed = scan._replace(image=image), np.where(scan.missing, healed, image)
+    found = compare(scan, healed, geometry, sd, truth)
     curves.radial(radial, found.radial, found.summary, title, unit)
     curves.azimuthal(azimuthal, found.azimuthal, found.summary, title, unit)
 storage.write_csv(Path(snakemake.output.radial), found.radial)

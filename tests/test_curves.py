@@ -8,6 +8,8 @@ from PIL import Image
 
 from scatterheal.app.simulate import ring
 from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.units import Scale
 from scatterheal.physics.compare import compare
 from scatterheal.pictures import curves
 from scatterheal.pictures.certainty import draw_calibration, draw_sd
@@ -30,7 +32,8 @@ def comparison(case):
     truth = rate if case == "truth" else None
     healed = np.where(known, counts, rate).astype(np.float32)
     geometry = GEOMETRY if case == "truth" else Geometry()
-    return compare(counts, healed, known, CENTRE, geometry, unit, np.float32(0.1 * rate), truth), unit
+    scan = Pattern(counts, np.zeros(SHAPE, np.uint8), ~known, CENTRE, Scale(unit, 0, 1))
+    return compare(scan, healed, geometry, np.float32(0.1 * rate), truth), unit
 
 
 @pytest.mark.parametrize("case", ["truth", "values", "nothing to see", "hardly anything valid"])

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scatterheal.app.simulate import ring as simulated_ring
 from scatterheal.counts.deviance import expected_counts
 from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
+from scatterheal.pattern.units import Scale
 from scatterheal.physics.compare import compare
 from scatterheal.physics.orientation import orientation
 from scatterheal.physics.profiles import Measured, q_of, radial_profile
@@ -27,6 +29,10 @@ def arcs(height=40.0, exponent=4.0, turned=25.0):
     """A ring in two arcs on a fall-off, with its true rates."""
     fall_off = 300 / (1 + (RADIUS / 6) ** 2) + 3
     return fall_off + simulated_ring(RADIUS, np.radians(CHI - turned), 62, 3, height, exponent)
+
+
+def scan_of(image, known, unit="counts"):
+    return Pattern(image, np.zeros(SHAPE, np.uint8), ~known, CENTRE, Scale(unit, 0, 1))
 
 
 def measured(image, where=None):
@@ -140,7 +146,7 @@ def test_healing_mends_what_gaps_spoil():
     rate, known = 20 * arcs(turned=0), ~gaps()
     counts = np.where(known, np.random.default_rng(3).poisson(rate), np.nan).astype(np.float32)
     healed = np.where(known, counts, rate).astype(np.float32)
-    result = compare(counts, healed, known, CENTRE, Geometry(), "counts", np.float32(0.1 * rate), rate)
+    result = compare(scan_of(counts, known), healed, Geometry(), np.float32(0.1 * rate), rate)
     error = result.summary["orientation_error_percent"]
     assert abs(error["after"]) < 1 < 5 < abs(error["before"])
     assert result.summary["r_factor"]["after_truth"] < result.summary["r_factor"]["before_truth"]
@@ -156,7 +162,7 @@ def test_a_colour_bar_that_ends_spoils_no_perfect_heal(height):
     rate, known = height * arcs(turned=0) / 20 + 0.08, ~gaps()
 
     def after(counts):
-        result = compare(counts, np.where(known, counts, rate), known, CENTRE, Geometry(), "counts", truth=rate)
+        result = compare(scan_of(counts, known), np.where(known, counts, rate), Geometry(), truth=rate)
         found = result.summary["orientation"]
         off = (found["after"]["hermans"] - found["truth"]["hermans"]) / found["after"]["hermans_error"]
         return off, (result.radial.after_intensity - result.radial.truth_intensity) / result.radial.after_error
@@ -180,7 +186,7 @@ def test_what_nothing_validates_has_no_error_but_a_value():
     healed, sure = np.where(known, counts, rate).astype(np.float32), np.float32(0.1 * rate)
     beyond = (RADIUS < 9) | (~known & (CHI > 0) & (RADIUS < 70))
     validated, result, off_by_itself = (
-        compare(counts, healed, known, CENTRE, Geometry(), "counts", sd)
+        compare(scan_of(counts, known), healed, Geometry(), sd)
         for sd in (sure, np.where(beyond, np.nan, sure), np.where(beyond, healed, sure))
     )
     for table, before in ((result.radial, validated.radial), (result.azimuthal, validated.azimuthal)):
@@ -196,7 +202,7 @@ def test_healing_is_not_blamed_for_what_lies_behind_the_beamstop():
     rate, known = 20 * arcs(turned=0), ~gaps()
     counts = np.random.default_rng(3).poisson(rate).astype(np.float32)
     healed = np.where(known, counts, np.where(RADIUS < 8, 5 * rate, rate))
-    result = compare(counts, healed, known, CENTRE, Geometry(), "counts", truth=rate)
+    result = compare(scan_of(counts, known), healed, Geometry(), truth=rate)
     found = result.summary["r_factor"]
     assert found["after_truth"] < found["before_truth"]
     assert result.radial.after_intensity[3] > 4 * result.radial.truth_intensity[3]
@@ -206,7 +212,7 @@ def test_healing_is_not_blamed_for_what_lies_behind_the_beamstop():
 @given(seed=st.integers(0, 99))
 def test_nothing_missing_nothing_changed(seed):
     counts = np.random.default_rng(seed).poisson(arcs()).astype(np.float32)
-    result = compare(counts, counts, np.ones(SHAPE, bool), CENTRE, Geometry(), "values", truth=counts)
+    result = compare(scan_of(counts, np.ones(SHAPE, bool), "values"), counts, Geometry(), truth=counts)
     assert result.summary["r_factor"] == {"before_after": 0, "before_truth": 0, "after_truth": 0}
     assert result.summary["orientation_error_percent"] == {"before": 0, "after": 0}
     assert result.summary["orientation"]["before"]["hermans_error"] is None
@@ -216,7 +222,7 @@ def test_hardly_anything_valid():
     known = np.zeros(SHAPE, bool)
     known[:30, :30] = True
     counts = np.ones(SHAPE, np.float32)
-    result = compare(counts, counts, known, CENTRE, Geometry(), "counts")
+    result = compare(scan_of(counts, known), counts, Geometry())
     assert result.summary["ring"] is None and result.azimuthal.empty
     json.dumps(result.summary, allow_nan=False)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.pattern.geometry import Geometry
+from scatterheal.pattern.pattern import Pattern
 from scatterheal.physics.orientation import orientation
 from scatterheal.physics.profiles import Measured, Where, q_of, r_factor, radial_profile
 from scatterheal.physics.rings import azimuthal_profile, find_ring
@@ -32,12 +33,9 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    counts: NDArray[np.float32],
+    scan: Pattern,
     healed: NDArray[np.float32],
-    known: Where,
-    centre: tuple[float, float],
     geometry: Geometry,
-    unit: str,
     sd: NDArray[np.float32] | None = None,
     truth: NDArray[np.floating] | None = None,
     where: Where | None = None,
@@ -46,24 +44,18 @@ def compare(
     """Physics of a scan before healing (its known pixels alone), after it, and in truth.
 
     For the orientation error that healing makes on a real scan, hide parts of a ring, heal them, and compare on the
-    valid pixels: ``compare(counts, healed, known, ..., truth=counts, where=known | hidden, counted=True)``. The truth
+    valid pixels: ``compare(scan, healed, geometry, truth=scan.image, where=known | hidden, counted=True)``. The truth
     has the hidden pixels' own noise then, below which no error can be seen: `hermans_error` of the truth.
 
     Parameters
     ----------
-    counts : float array (height, width)
-        The scan, censored counts as `scatterheal.counts.deviance.expected_counts` has them. Their variance is taken to
-        be
-        that of a count too: what censoring takes from their scatter is left to the rate that they were expected by.
+    scan : Pattern
+        In counts or values, with a centre; only counts have counting errors, those of values are NaN. Its censored
+        counts as `scatterheal.counts.deviance.expected_counts` has them. Their variance is taken to be that of a count
+        too: what censoring takes from their scatter is left to the rate that they were expected by.
     healed : float array (height, width)
-        The same with rates where it was healed.
-    known : bool array (height, width)
-        The pixels that were not healed.
-    centre : (x, y)
-        The beam centre, pixels.
+        Its image with rates where it was healed.
     geometry : Geometry
-    unit : {"counts", "values"}
-        Only counts have counting errors; those of values are NaN.
     sd : float32 array (height, width), optional
         Standard deviation of the healed rates; without it they are taken as sure. NaN where nothing tells: errors of
         profiles are NaN there too. For those of the orientation such a rate is off by as much as itself.
@@ -73,7 +65,7 @@ def compare(
         The pixels that count in `healed` and `truth`; all of them where it is not given.
     counted : bool
         Whether `truth` is counts; else it is sure. Its errors are those that `healed` does not share: of pixels that
-        are not `known`.
+        are missing in the scan.
 
     Returns
     -------
@@ -81,21 +73,24 @@ def compare(
 
     Examples
     --------
+    >>> from scatterheal.pattern.units import Scale
     >>> radius, chi = radius_and_chi((101, 101), (50, 50))
     >>> truth = 2 + 90 * np.exp(-0.5 * ((radius - 30) / 2) ** 2) * np.cos(np.radians(chi)) ** 2
     >>> known = (radius > 5) & (np.abs(chi) > 10)
-    >>> result = compare(truth, truth, known, (50, 50), Geometry(), "counts", truth=truth)
+    >>> scan = Pattern(truth, np.zeros(truth.shape, np.uint8), ~known, (50, 50), Scale("counts", 0, truth.max()))
+    >>> result = compare(scan, truth, Geometry(), truth=truth)
     >>> {name: round(error, 1) for name, error in result.summary["orientation_error_percent"].items()}
     {'before': -3.3, 'after': 0.0}
     """
     import pandas as pd
 
+    counts, known = scan.image, ~scan.missing
     where = np.ones(known.shape, bool) if where is None else where
     if truth is not None:
         # A figure's truth says nothing where its colour is off the map.
         where = where & np.isfinite(truth)
     nothing = np.zeros(known.shape)
-    variance = np.where(known, np.maximum(counts, 0) if unit == "counts" else np.nan, 0.0)
+    variance = np.where(known, np.maximum(counts, 0) if scan.scale.unit == "counts" else np.nan, 0.0)
     shared = nothing if sd is None else np.where(known, 0, sd)
     states = {
         "before": Measured(counts, known & where, variance, nothing),
@@ -103,7 +98,7 @@ def compare(
     }
     if truth is not None:
         states["truth"] = Measured(truth, where, np.where(known, 0, truth) if counted else nothing, nothing)
-    radius, chi = radius_and_chi(known.shape, centre, geometry.pixel_size)
+    radius, chi = radius_and_chi(known.shape, scan.centre, geometry.pixel_size)
     profiles = {state: radial_profile(measured, radius) for state, measured in states.items()}
     radii = np.arange(len(profiles["before"]), dtype=float)
     axes = pd.DataFrame({"radius": radii, "q": q_of(radii, geometry)})

@@ -75,6 +75,7 @@ def find_ring(image: NDArray[np.floating], where: Where, radius: Curve, chi: Cur
 
     Examples
     --------
+    >>> from scatterheal.polar.coordinates import radius_and_chi
     >>> radius, chi = radius_and_chi((90, 90), (40, 45))
     >>> image = 1000 / (1 + radius) + 60 * np.exp(-0.5 * ((radius - 30) / 2) ** 2)
     >>> ring = find_ring(image, radius > 8, radius, chi)
@@ -175,6 +176,7 @@ def azimuthal_profile(measured: Measured, radius: Curve, chi: Curve, ring: Ring)
 
     Examples
     --------
+    >>> from scatterheal.polar.coordinates import radius_and_chi
     >>> radius, chi = radius_and_chi((101, 101), (50, 50))
     >>> image = 2 + 8 * (np.abs(radius - 30) < 3) * (np.abs(chi) < 90)
     >>> ring = Ring("ring", radius=30, width=6, low=27, high=33, inner=24, outer=36)
