@@ -59,14 +59,14 @@ CHANGED = [
     {},
     {"engine": "reference"},
     {"domain": "cartesian", "loss": "mse", "input": None, "average": 0, "param_noise": True},
-    {"stop": "hidden", "patience": 4},
+    {"stop": "hidden", "patience": 3},
     {"loss": "mse", "stop": "variance", "patience": 3, "average": 0, "lr": 0.01},
 ]
 
 
 @pytest.mark.parametrize("changed", CHANGED)
 def test_a_run_that_is_told_to_end_whenever_that_is(changed, interrupted, tmp_path):
-    chosen = hyperparameters(**{"iterations": 15, "check_every": 4, "snapshot_every": 4, **changed})
+    chosen = hyperparameters(**{"iterations": 7, "check_every": 3, "snapshot_every": 3, **changed})
     whole = inpaint(SCAN, HIDDEN, chosen, CPU)
     moments = 2 * whole.curve["iteration"][-1]
     for first in range(1, moments, 2):

@@ -1,5 +1,6 @@
 """Successive halving: how far which run is trained, who goes on, and that what is left is what it would be alone."""
 
+import functools
 import importlib.util
 import itertools
 import json
@@ -36,6 +37,12 @@ def grid(**common):
     return {run: hyperparameters(**common, **chosen) for run, chosen in GRID.items()}
 
 
+@functools.cache
+def alone(run, iterations):
+    """A run of the grid by itself, trained to its end."""
+    return inpaint(SCAN, HIDDEN, grid(iterations=iterations)[run], CPU)
+
+
 @given(st.integers(1, 200), st.integers(1, 400), st.integers(1, 30))
 def test_a_rung_trains_fewer_runs_farther_and_the_last_one_to_the_end(runs, checks, check_every):
     iterations = checks * check_every
@@ -68,32 +75,31 @@ def same(a, b):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_run_gives_the_same_bytes_alone_with_others_and_in_another_order(order):
-    asked = dict(list(grid(iterations=6).items())[::order])
-    alone = {run: inpaint(SCAN, HIDDEN, chosen, CPU) for run, chosen in asked.items()}
+    asked = dict(list(grid(iterations=4).items())[::order])
     together = trainings(SCAN, HIDDEN, asked, CPU)
-    for until in (0, 2, 4, 6):
+    for until in (0, 2, 4):
         # Something else uses the global generators in between.
         torch.rand(until + 1)
         for training in list(together.values())[:: 1 if until % 4 else -1]:
             training.advance(until)
     for run, training in together.items():
-        same(training.result(), alone[run])
+        same(training.result(), alone(run, 4))
 
 
 def test_a_training_goes_on_from_where_it_is():
-    (training,) = trainings(SCAN, HIDDEN, {"run": hyperparameters(iterations=8)}, CPU).values()
+    (training,) = trainings(SCAN, HIDDEN, {"run": hyperparameters(iterations=6)}, CPU).values()
     training.advance(3)
     assert training.trained == 4
     half, standing = training.result(), training.standing()
     assert training.standing() == standing and half.iterations == 4
     same(half, inpaint(SCAN, HIDDEN, hyperparameters(iterations=4), CPU))
     training.advance()
-    same(training.result(), inpaint(SCAN, HIDDEN, hyperparameters(iterations=8), CPU))
+    same(training.result(), inpaint(SCAN, HIDDEN, hyperparameters(iterations=6), CPU))
 
 
 def test_the_best_go_on_to_what_they_would_be_alone_and_the_others_stay_as_they_are(monkeypatch):
-    monkeypatch.setattr("scatterheal.dip.halving.rungs", lambda *_: [Rung(5, 2), Rung(2, 8), Rung(1, 16)])
-    asked = grid()
+    monkeypatch.setattr("scatterheal.dip.halving.rungs", lambda *_: [Rung(5, 2), Rung(2, 4), Rung(1, 6)])
+    asked = grid(iterations=6)
     left = trainings(SCAN, HIDDEN, asked, CPU)
     done = {}
     for run, outcome in halving(left, CPU):
@@ -101,21 +107,16 @@ def test_the_best_go_on_to_what_they_would_be_alone_and_the_others_stay_as_they_
         done[run] = outcome
     assert not left
     told = {run: (outcome.metrics["pruned"], outcome.metrics["trained"]) for run, outcome in done.items()}
-    assert sorted(told.values()) == [(False, 16), (True, 2), (True, 2), (True, 2), (True, 8)]
+    assert sorted(told.values()) == [(False, 6), (True, 2), (True, 2), (True, 2), (True, 4)]
     for run, outcome in done.items():
-        alone = inpaint(SCAN, HIDDEN, asked[run].model_copy(update={"iterations": outcome.metrics["trained"]}), CPU)
-        same(outcome, alone)
-    at_first = {
-        run: inpaint(SCAN, HIDDEN, chosen.model_copy(update={"iterations": 2}), CPU).metrics
-        for run, chosen in asked.items()
-    }
-    best = sorted(at_first, key=lambda run: at_first[run]["score"])[:2]
+        same(outcome, alone(run, outcome.metrics["trained"]))
+    best = sorted(asked, key=lambda run: alone(run, 2).metrics["score"])[:2]
     assert {run for run, (_, trained) in told.items() if trained > 2} == set(best)
 
 
 def test_the_training_loss_has_no_say(monkeypatch):
     """Losses that are no numbers prune the same runs."""
-    asked, look_at = grid(), Training._look_at
+    asked, look_at = grid(iterations=8), Training._look_at
 
     def ended():
         return {run: done.metrics["trained"] for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU), CPU)}
@@ -173,10 +174,10 @@ def test_a_training_that_had_ended_by_itself_was_not_pruned():
 
 def test_a_replay_of_the_whole_grid_decides_as_halving_does():
     """So that benchmarks/halving.py may train every run once."""
-    asked = grid(iterations=40, stop="hidden", patience=8)
+    asked = grid(iterations=20, stop="hidden", patience=4)
     true = {run: done.metrics for run, done in halving(trainings(SCAN, HIDDEN, asked, CPU), CPU)}
     records = {
-        run: benchmark.record(SCAN, HIDDEN, hyperparameters_of(chosen), CPU, rungs(5, 40, 2))
+        run: benchmark.record(SCAN, HIDDEN, hyperparameters_of(chosen), CPU, rungs(5, 20, 2))
         for run, chosen in asked.items()
     }
     replays = {run: benchmark.Replay(json.loads(storage.as_json(recorded))) for run, recorded in records.items()}
