@@ -60,7 +60,9 @@ def test_the_rules_and_commands_of_a_snakefile_that_takes_the_module_stay_its_ow
 
 def test_the_environment_of_conda_stands_for_itself_with_the_pinned_versions():
     """Snakemake makes it from a copy of this one file."""
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["workflow"], *extras["opencv"]]
     names = {re.match(r"[\w.-]+", need)[0].lower() for need in needed}
     pinned = (ROOT / "requirements.txt").read_text().splitlines()
     environment = yaml.safe_load((ROOT / "envs" / "scatterheal.yaml").read_text())
