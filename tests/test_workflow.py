@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import warm
 import yaml
 from PIL import Image
 
@@ -53,10 +54,10 @@ AFTER_A_RUN = {*AFTER_THE_CHOICE, "rank", "contact_sheet", "evolution"}
 AFTER_THE_MASK = {*AFTER_A_RUN, "mask", "holdout", "inpaint", "baseline", "mask_overlay", "summary"}
 
 
-def snakemake(project, *arguments, check=True):
-    """Run snakemake in the project's folder; its output as text."""
+def snakemake(project, *arguments, check=True, python=None):
+    """Run snakemake in the project's folder; its output as text. Its processes are forks, unless a Python is named."""
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        [python or warm.python(), "-m", "snakemake", "--cores", "2", *arguments],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(project)},
         capture_output=True,
@@ -92,7 +93,7 @@ def configure(project, **changed):
 def new_project(project):
     """A copy of the repository's own files with the two demo scans."""
     for part in ("workflow", "scripts", "scatterheal", "profiles", "envs", "scans"):
-        shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, project / part)
     shutil.copy(ROOT / "Snakefile", project)
     return project
 
@@ -263,10 +264,10 @@ def test_the_demos_are_what_the_simulator_makes_and_their_masks_cover_its_holes(
 
 
 def test_the_same_config_gives_the_same_bytes(finished, project):
-    """Of the figure, for which more rules run than for the frame."""
+    """Of the figure, for which more rules run than for the frame; each job a process of its own, as for a user."""
     shutil.rmtree(project / "results")
     (project / "scans" / "demo_waxs.yaml").unlink()
-    snakemake(project)
+    snakemake(project, python=sys.executable)
     for path in (finished / "results" / "demo_saxs").rglob("*"):
         if path.is_file() and path.name != ".snakemake_timestamp":
             assert path.read_bytes() == (project / path.relative_to(finished)).read_bytes(), path
@@ -409,6 +410,7 @@ def test_editing_a_method_computes_it_again_and_trains_nothing_but_the_refit(pro
 
 def test_editing_the_pictures_trains_nothing(project):
     edit(project / "scatterheal" / "pictures" / "style.py", "DOTS_PER_INCH = 120", "DOTS_PER_INCH = 60")
+    edit(project / "scatterheal" / "pictures" / "look.py", 'COLOUR_MAP = "inferno"', 'COLOUR_MAP = "magma"')
     redrawn = ("mask_overlay", "contact_sheet", "evolution", "before_after", "certainty", "heal", "profiles")
     assert planned(project) == {**dict.fromkeys(redrawn, 2), "picture": 4, "colours": 1}
 
