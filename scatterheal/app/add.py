@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import Bbox
 
+from scatterheal.app.options import OPTIONS, keys_of, scan_of
 from scatterheal.errors import ScanError
 from scatterheal.mask.reasons import FOUND, check_share
 from scatterheal.pattern import pixels
@@ -18,13 +22,11 @@ from scatterheal.pattern.found import Part
 from scatterheal.pictures.look import look_of, render
 from scatterheal.pictures.mask_overlay import mask_overlay
 from scatterheal.pipeline.prepare import Prepared, prepare
-from scatterheal.reading.bitmaps import EPS
 from scatterheal.reading.frames import count_frames
-from scatterheal.settings.models import Scan
+from scatterheal.settings.models import frames_of
 from scatterheal.settings.reading import SCHEMAS
 from scatterheal.storage import replacing
 
-PICTURES = (*EPS, ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 # For editors, which know only real files.
 SCHEMA = Path(str(SCHEMAS)) / "scan.schema.json"
 
@@ -38,9 +40,11 @@ class Added(NamedTuple):
     overlay: Path
     summary: list[str]
     """What was found, a line each."""
+    problem: str | None = None
+    """What the YAML still has to say before the scan can be healed; then nothing was looked for, and nothing drawn."""
 
 
-def add(path: Path, folder: Path) -> Added:
+def add(path: Path, folder: Path, options: argparse.Namespace | None = None) -> Added:
     """Write ``<scan>.yaml`` and ``<scan>_mask.png`` for a file.
 
     Parameters
@@ -49,6 +53,8 @@ def add(path: Path, folder: Path) -> Added:
         A detector frame or a figure.
     folder : Path
         Where the scans' YAML files are; the file itself may lie elsewhere and stays there.
+    options : Namespace, optional
+        What `scatterheal.app.options.add_scan_options` gives.
 
     Returns
     -------
@@ -57,7 +63,8 @@ def add(path: Path, folder: Path) -> Added:
     Raises
     ------
     ScanError
-        The file cannot be read, or the scan's YAML is there already. Nothing is written then.
+        The file cannot be read at all, an option is wrong, or the scan's YAML is there already. Nothing is written
+        then.
     """
     if path.is_dir():
         raise ScanError(f"{path} is a folder; give the files in it")
@@ -65,23 +72,38 @@ def add(path: Path, folder: Path) -> Added:
         raise ScanError(f"there is no file {path}; correct the name")
     if path.stat().st_size == 0:
         raise ScanError(f"{path} is empty (0 bytes); copy it here again")
-    # Beside the YAML a name is enough; a file elsewhere keeps its whole path.
-    near = path.resolve().is_relative_to(folder.resolve().parent)
-    image = Path(os.path.relpath(path.resolve(), folder.resolve())) if near else path.resolve()
+    keys = keys_of(path, options or argparse.Namespace(**dict.fromkeys(OPTIONS)))
+    image = _near(path, folder)
     name = _free_name(path, image, folder)
     target, overlay = folder / f"{name}.yaml", folder / f"{name}_mask.png"
-    kind = "figure" if is_picture(path) else "frame"
-    frames = count_frames(path) if kind == "frame" else 1
-    scan = Scan(image=path, kind=kind, **({"frame": 0} if frames > 1 else {}))
-    prepared = prepare(scan)
+    frames, prepared, problem, summary = 1, None, None, []
+    try:
+        frames = count_frames(path, keys.get("data")) if keys["kind"] == "frame" else 1
+        if frames > 1:
+            keys.setdefault("frame", 0)
+        scan = scan_of(keys, path)
+        first = frames_of(scan.frame)
+        prepared = prepare(scan if first is None else scan.model_copy(update={"frame": first[0]}))
+    except ScanError as error:
+        # A file that is broken needs no YAML; one that needs another key gets it there.
+        if error.__cause__ is not None:
+            raise
+        problem = str(error)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = [f"{key}: {line}" for key, line in _found(prepared).items()]
     with replacing(target) as part:
-        part.write_text(_yaml(image, kind, frames, prepared, overlay, folder), encoding="utf-8")
-    look = look_of(prepared.intensity.values, prepared.intensity.meaning)
-    picture = render(prepared.cropped.image, look)
-    mask_overlay(overlay, picture, prepared.reasons.reasons, None, prepared.reasons.found.beam_centre, name)
-    return Added(name, target, overlay, summary)
+        part.write_text(_yaml(keys, image, frames, prepared or problem, overlay, folder), encoding="utf-8")
+    if prepared:
+        summary = [f"{key}: {line}" for key, line in _found(prepared).items()]
+        look = look_of(prepared.intensity.values, prepared.intensity.meaning)
+        picture = render(prepared.cropped.image, look)
+        mask_overlay(overlay, picture, prepared.reasons.reasons, None, prepared.reasons.found.beam_centre, name)
+    return Added(name, target, overlay, summary, problem)
+
+
+def _near(path: Path, folder: Path) -> Path:
+    """A file as the YAML names it: beside the YAML a name is enough; a file elsewhere keeps its whole path."""
+    near = path.resolve().is_relative_to(folder.resolve().parent)
+    return Path(os.path.relpath(path.resolve(), folder.resolve())) if near else path.resolve()
 
 
 def _free_name(path: Path, image: Path, folder: Path) -> str:
@@ -109,26 +131,6 @@ def seen_from(folder: Path, path: Path) -> str:
     except ValueError:
         # Windows: there is no way from one drive to another.
         return path.as_posix()
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file holds colours rather than counts: by its ending, and of a TIFF by its channels.
-
-    Examples
-    --------
-    >>> is_picture(Path("figure.EPS")), is_picture(Path("frame.cbf"))
-    (True, False)
-    """
-    if path.suffix.lower() in (".tif", ".tiff"):
-        import tifffile
-
-        try:
-            with tifffile.TiffFile(path) as file:
-                return file.pages[0].photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
-        except tifffile.TiffFileError:
-            # Not a TIFF at all: what reads frames says what is wrong with it.
-            return False
-    return path.suffix.lower() in PICTURES
 
 
 def _found(prepared: Prepared) -> dict[str, str]:
@@ -184,25 +186,42 @@ def _shape(record: Part, shape: tuple[int, int]) -> str:
     return f"found {{{drawn}}}, transmission {record.transmission:.2f}"
 
 
-def _yaml(image: Path, kind: str, frames: int, prepared: Prepared, overlay: Path, folder: Path) -> str:
-    """The text of a starter YAML: every key is what the pipeline does by itself, with what it found beside it."""
-    found = _found(prepared)
+def _yaml(
+    keys: Mapping[str, Any], image: Path, frames: int, prepared: Prepared | str, overlay: Path, folder: Path
+) -> str:
+    """The text of a starter YAML: every key is what was given, or what the pipeline does by itself, with what it found.
+
+    Of a scan that was not prepared it says why.
+    """
     schema = seen_from(folder.resolve(), SCHEMA)
-    lines = [
-        f"# yaml-language-server: $schema={schema}",
-        f"# Written by scatterheal add. Compare with {overlay.name}; what is wrong there, give here instead of auto.",
-        f"image: {image.as_posix()}",
-        f"kind: {kind}",
-    ]
+    lines = [f"# yaml-language-server: $schema={schema}"]
+    given = {key: f"{key}: {json.dumps(value)}" for key, value in keys.items() if key not in ("image", "kind", "mask")}
+    if "poni" in keys:
+        given["poni"] = f"poni: {_near(Path(keys['poni']), folder).as_posix()}"
+    mask = dict(keys.get("mask", {}))
+    if "file" in mask:
+        mask["file"] = _near(Path(mask["file"]), folder).as_posix()
+    of_mask = [f"  {key}: {json.dumps(value)}" for key, value in mask.items()]
+    named = [f"image: {image.as_posix()}", f"kind: {keys['kind']}"]
+    if isinstance(prepared, str):
+        lines += [f"# Written by scatterheal add, which could not look at it: {prepared}", *named, *given.values()]
+        return "\n".join([*lines, *(["mask:", *of_mask] if of_mask else [])]) + "\n"
+    found = _found(prepared)
+    lines.append(
+        f"# Written by scatterheal add. Compare with {overlay.name}; what is wrong there, give here instead of auto."
+    )
+    lines += [*named, *(given[key] for key in ("data", "crop") if key in given)]
     if frames > 1:
-        lines.append(f"frame: 0   # of {frames}; or sum, or several as scans of their own: [0, 5] or 0-{frames - 1}")
-    if kind == "frame":
-        lines.append(f"detector: auto   # {found['detector']}")
+        others = f"of {frames}; or sum, or several as scans of their own: [0, 5] or 0-{frames - 1}"
+        lines.append(f"{given['frame']}   # {others}")
+    if keys["kind"] == "frame":
+        lines.append(given.get("detector") or f"detector: auto   # {found['detector']}")
     else:
         lines += [f"# {found['colour']}", _colour(prepared)]
+    lines.append(given.get("poni") or given.get("centre") or f"centre: auto   # {found['centre']}")
     lines += [
-        f"centre: auto   # {found['centre']}",
         "mask:",
+        *of_mask,
         *(f"  {part}: auto   # {found[part]}" for part in FOUND),
         f"  stripes: {{horizontal: auto, vertical: auto}}   # {found['stripes']}",
     ]

@@ -12,6 +12,7 @@ import shtab
 
 from scatterheal import __version__
 from scatterheal.app.doctor import examine
+from scatterheal.app.options import add_scan_options
 from scatterheal.errors import ScanError
 
 # Seconds after which `doctor` ends itself and shows where it hung; it takes about ten.
@@ -50,21 +51,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files.complete = shtab.FILE
     folder = command.add_argument("--scans", type=Path, default="scans", help="folder of YAML files (default: scans)")
     folder.complete = shtab.DIRECTORY
-    command.set_defaults(run=lambda chosen: add(chosen.paths, chosen.scans))
+    add_scan_options(command)
+    command.set_defaults(run=add)
+
+    command = commands.add_parser("heal", help="heal files here and now, without the workflow")
+    files = command.add_argument("paths", nargs="+", type=Path, metavar="FRAME", help="a detector frame or a figure")
+    files.complete = shtab.FILE
+    folder = command.add_argument("-o", "--output", default="healed", help="folder of the results (default: healed)")
+    folder.complete = shtab.DIRECTORY
+    command.add_argument(
+        "--settings", default="scattering", help="a preset (scattering, paper), or a file like config.yaml"
+    )
+    command.add_argument("--method", action="append", help="what is tried, dip for networks; may be given again")
+    command.add_argument("--budget", help="the best that is reached by then: 30s, 2min; by default all to its end")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks are trained")
+    command.add_argument("--seed", type=int, default=0, help="of the weights, the input and every noise (default: 0)")
+    add_scan_options(command)
+    command.set_defaults(run=heal)
 
     chosen = parser.parse_args(arguments)
     return chosen.run(chosen)
 
 
-def add(paths: Sequence[Path], scans: Path) -> int:
+def heal(chosen: argparse.Namespace) -> int:
+    """Heal files; see `scatterheal.app.heal.heal_files`."""
+    # Slow to import, and `doctor` has to work where some of it is broken.
+    from scatterheal.app.heal import heal_files
+
+    return heal_files(chosen)
+
+
+def add(chosen: argparse.Namespace) -> int:
     """Write a YAML and a picture for each file; one that cannot be used is one line, and stops no other.
 
     Parameters
     ----------
-    paths : sequence of Path
-        Detector frames and figures.
-    scans : Path
-        The folder of the scans' YAML files.
+    chosen : Namespace
+        paths: detector frames and figures; scans: the folder of the scans' YAML files; the options of a scan.
 
     Returns
     -------
@@ -77,11 +100,15 @@ def add(paths: Sequence[Path], scans: Path) -> int:
 
     problems = 0
     added = []
-    for path in paths:
+    for path in chosen.paths:
         try:
-            done = add_scan(path, scans)
+            done = add_scan(path, chosen.scans, chosen)
         except ScanError as error:
             print(error, file=sys.stderr)
+            problems += 1
+            continue
+        if done.problem:
+            print(f"{done.problem}; {done.yaml} is written: add the key there", file=sys.stderr)
             problems += 1
             continue
         added.append(done.name)
@@ -90,7 +117,7 @@ def add(paths: Sequence[Path], scans: Path) -> int:
             print(f"  {line}")
     if added:
         snakemake = seen_from(Path.cwd(), Path(sys.executable).with_name("snakemake"))
-        folder = "" if scans == Path("scans") else f" --config scans={scans}"
+        folder = "" if chosen.scans == Path("scans") else f" --config scans={chosen.scans}"
         print(f"next, from the folder of the Snakefile: {snakemake} --cores all{folder}")
     return 1 if problems else 0
 

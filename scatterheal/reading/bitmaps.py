@@ -18,6 +18,28 @@ from scatterheal.errors import ScanError, one_line
 Rgb = NDArray[np.uint8]
 
 EPS = (".eps", ".ps", ".epsf")
+# Files of these endings hold colours.
+PICTURES = (*EPS, ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file holds colours rather than counts: by its ending, and of a TIFF by its channels.
+
+    Examples
+    --------
+    >>> is_picture(Path("figure.EPS")), is_picture(Path("frame.cbf"))
+    (True, False)
+    """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(path) as file:
+                return file.pages[0].photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+        except tifffile.TiffFileError:
+            # Not a TIFF at all: what reads frames says what is wrong with it.
+            return False
+    return path.suffix.lower() in PICTURES
 
 
 def read_bitmaps(path: Path) -> list[Rgb]:
