@@ -20,6 +20,7 @@ import warm
 import yaml
 from PIL import Image
 
+import scatterheal
 from scatterheal import storage
 from scatterheal.app import simulate
 from scatterheal.reading import frames
@@ -146,6 +147,16 @@ def test_a_run_makes_everything_that_it_promises(finished):
     assert summary.scan.tolist() == ["demo_saxs", "demo_waxs"]
     assert summary.method.tolist() == ["dip", "dip"]
     assert planned(finished) == {}
+
+
+def test_heal_from_python_gives_the_bytes_of_the_workflow(finished):
+    frame = scatterheal.read_frame(finished / "scans" / "demo_waxs.tif")
+    healed = scatterheal.heal(frame, settings=CONFIG)
+    results = finished / "results" / "demo_waxs"
+    for name in ("model", "sd", "reasons"):
+        assert storage.read_tiff(results / f"{name}.tif").tobytes() == getattr(healed, name).tobytes()
+    assert storage.read_tiff(results / "healed.tif").tobytes() == healed.image.tobytes()
+    assert healed.method == json.loads((results / "chosen.json").read_text())["run"]
 
 
 def test_every_fold_hides_other_valid_pixels_and_each_run_is_judged_by_all_of_them(finished):
