@@ -29,7 +29,7 @@ from scatterheal.dip.inpaint import inpaint
 from scatterheal.dip.scene import settled
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern
-from scatterheal.pattern.pixels import USER
+from scatterheal.pattern.pixels import USER, Bits
 from scatterheal.pictures.look import Look, render
 from scatterheal.settings.models import Fit
 from scatterheal.settings.reading import read_config
@@ -58,15 +58,15 @@ SCORES = {
 }
 
 
-def picture(name: str, folds: int) -> tuple[Pattern, NDArray[np.uint8]]:
+def picture(name: str, folds: int) -> tuple[Pattern, Bits]:
     """The report's picture of a scan with its own mask, and the pixels that each fold hides."""
     image, keep = (storage.read_png(SCANS / "paper_inputs" / f"{name}{kind}.png") for kind in ("", "_mask"))
-    reasons = np.where(keep[..., 0] < 128, USER, 0).astype(np.uint8)
+    reasons = np.where(keep[..., 0] < 128, USER, 0)
     hidden = holdout.hide(reasons, units.grey_levels(units.luminance(image), "colours"), None, folds)
     return Pattern(image, 0 * reasons, reasons > 0, None, units.scale_of(image, "colours")), hidden
 
 
-def train(scan: Pattern, hidden: NDArray[np.uint8], fit: Fit, painted: Path) -> dict[str, Any]:
+def train(scan: Pattern, hidden: Bits, fit: Fit, painted: Path) -> dict[str, Any]:
     """One setting on one scan: what its pictures cost and score, the means over the folds."""
     start = time.monotonic()
     device = choose_device("auto")

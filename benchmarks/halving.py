@@ -25,7 +25,6 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from numpy.typing import NDArray
 
 from scatterheal import storage
 from scatterheal.app import simulate
@@ -35,6 +34,7 @@ from scatterheal.dip.inpaint import Inpainted
 from scatterheal.dip.scene import settled
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.pixels import Bits
 from scatterheal.pipeline.prepare import prepare
 from scatterheal.settings.reading import read_config, read_scan
 from scatterheal.settings.reference import ROOT
@@ -56,7 +56,7 @@ SCANS = ("HDPE_85_low", "MD2_MV_bulk_3", "demo_waxs", "four_lobes")
 FOLDS, CHECKS = 2, 100
 
 
-def scan_of(name: str) -> tuple[Pattern, NDArray[np.uint8]]:
+def scan_of(name: str) -> tuple[Pattern, Bits]:
     """A scan, as the pipeline takes it, and the pixels that each fold hides."""
     if name in simulate.SCENES:
         simulated = simulate.simulated(name)
@@ -73,7 +73,7 @@ def scan_of(name: str) -> tuple[Pattern, NDArray[np.uint8]]:
 
 def record(
     scan: Pattern,
-    hidden: NDArray[np.uint8],
+    hidden: Bits,
     hyperparameters: Mapping[str, Any],
     device: torch.device,
     plan: Sequence[halving.Rung],

@@ -31,7 +31,7 @@ from scatterheal.methods import baselines
 from scatterheal.methods.baselines import METHODS
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern
-from scatterheal.pattern.pixels import GAP, USER
+from scatterheal.pattern.pixels import GAP, USER, Bits
 from scatterheal.pipeline.healing import refit_seeds, with_all_pixels
 from scatterheal.pipeline.prepare import prepare
 from scatterheal.settings.reading import read_config, read_scan
@@ -60,9 +60,9 @@ class Case:
     """(height, width): those too are."""
     truth: NDArray | None
     """True rate, of simulated scans."""
-    hidden: NDArray[np.uint8]
+    hidden: Bits
     """(1, height, width): the pixels that judge."""
-    folds: NDArray[np.uint8]
+    folds: Bits
     """(folds, height, width): those by which a network may choose."""
 
 
@@ -83,7 +83,7 @@ class Frame(NamedTuple):
 
     counts: NDArray[np.float32]
     flags: NDArray[np.uint8]
-    reasons: NDArray[np.uint8]
+    reasons: Bits
     centre: tuple[float, float]
     hidden: NDArray[np.bool_]
     """(sets, height, width): valid pixels."""
@@ -134,14 +134,14 @@ def simulated(name: str, number: int = FOLDS) -> Case:
 def case(
     counts: NDArray[np.float32],
     flags: NDArray[np.uint8],
-    reasons: NDArray[np.uint8],
+    reasons: Bits,
     hidden: NDArray[np.bool_],
     judged: NDArray[np.bool_],
     centre: tuple[float, float],
     truth: NDArray[np.float32] | None,
 ) -> Case:
     """Take the hidden pixels away, and hide others for the choice."""
-    without = reasons | np.where(hidden, USER, 0).astype(np.uint8)
+    without = reasons | np.where(hidden, USER, 0)
     grey = units.grey_levels(np.where(without == 0, counts, np.nan), "counts")
     folds = holdout.hide(without, grey, centre, FOLDS)
     missing = without > 0

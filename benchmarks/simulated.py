@@ -32,7 +32,7 @@ def scenes_table(scans: dict[str, Simulated]) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, scan in scans.items():
         valid = scan.reasons == 0
-        shares = [(scan.reasons & pixels.REASONS[part] > 0).mean() for part in ("gap", "beamstop", "holder")]
+        shares = [(scan.reasons & part > 0).mean() for part in (pixels.GAP, pixels.BEAMSTOP, pixels.HOLDER)]
         height, width = scan.counts.shape
         rate = scan.rate[valid]
         print(

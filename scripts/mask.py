@@ -26,8 +26,8 @@ centre = None if scan["centre"] == "auto" else tuple(scan["centre"])
 poni = scan["poni"] and Path(scan["poni"])
 reasons, found = prepare.reasons_of(intensity, cut, mask, scan["detector"], centre, poni)
 check_share(reasons, mask.allow_large_mask)
-for name, bit in pixels.REASONS.items():
-    log.info("%s: %d pixels", name, (reasons & bit > 0).sum())
+for reason in pixels.REASONS:
+    log.info("%s: %d pixels", reason.name, (reasons & reason.bit > 0).sum())
 log.info("%.2f %% of the image is missing", 100 * (reasons > 0).mean())
 if found.problem:
     log.warning(found.problem)

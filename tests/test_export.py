@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import fabio
 import h5py
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from silx.io import nxdata
 
+from scatterheal import storage
 from scatterheal.app.simulate import radius_and_azimuth
 from scatterheal.errors import ScanError
 from scatterheal.pattern.found import BeamCentre, Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.meaning import Meaning
-from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
+from scatterheal.pattern.pixels import BEAMSTOP, CLIPPED_HIGH, CLIPPED_LOW, GAP, HOT_OR_DEAD, REASONS
 from scatterheal.pipeline import export, provenance
 
 KNOWN = Geometry(
@@ -69,15 +71,31 @@ FINITE = arrays(
     ],
 )
 def test_reasons_become_the_bits_of_nexus(reason, rejected):
-    mask = export.pixel_mask(np.array([[0, REASONS[reason]]], np.uint8))
+    (bit,) = (known.bit for known in REASONS if known.name == reason)
+    mask = export.pixel_mask(np.array([[0, bit]]))
     assert mask.dtype == np.uint32
     assert mask.tolist() == [[0, 2**31 + rejected]]
 
 
-def test_every_reason_has_its_bit_and_programs_reject_it():
-    assert set(REASONS) <= set(export.NEXUS_BITS)
-    sums = np.arange(sum(map(int, REASONS.values())) + 1).astype(np.uint8)
+def test_programs_reject_every_reason():
+    sums = np.arange(2 ** len(REASONS), dtype=np.uint16)
     assert ((export.pixel_mask(sums) & 0xFFFF > 0) == (sums > 0)).all()
+
+
+def test_reasons_of_eight_bits_are_the_same_mask():
+    """So reasons.tif was written once, and folders of results still hold such files."""
+    reasons = np.array([[0, 1, 2 | 4], [8, 128, 255]], np.uint16)
+    of_eight_bits = reasons.astype(np.uint8)
+    assert (export.pixel_mask(of_eight_bits) == export.pixel_mask(reasons)).all()
+    assert provenance.mask_sha256(of_eight_bits) == provenance.mask_sha256(reasons)
+    assert provenance.mask_sha256(reasons) != provenance.mask_sha256(reasons & 254)
+
+
+def test_the_docs_tell_every_reason():
+    told = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
+    for reason in REASONS:
+        ends = (f"| {reason.bit} | `{reason.name}` |", f"| {reason.nexus_bit} | {reason.copied or 'no'} |")
+        assert any(line.startswith(ends[0]) and line.endswith(ends[1]) for line in told.splitlines()), reason.name
 
 
 @settings(max_examples=30, deadline=None)
@@ -85,7 +103,7 @@ def test_every_reason_has_its_bit_and_programs_reject_it():
 def test_every_bit_of_the_counts_comes_back(tmp_path_factory, healed):
     folder = tmp_path_factory.mktemp("export")
     export.write_edf(folder / "healed.edf", healed, RECORD, KNOWN)
-    write_hdf5(folder / "healed.h5", healed, healed, np.zeros(healed.shape, np.uint8), RECORD, KNOWN)
+    write_hdf5(folder / "healed.h5", healed, healed, np.zeros(healed.shape, np.uint16), RECORD, KNOWN)
     with fabio.open(str(folder / "healed.edf")) as edf, h5py.File(folder / "healed.h5") as file:
         backs = [edf.data, file["entry/data/healed"][()], file["entry/instrument/detector/data"][()]]
     for back in backs:
@@ -110,7 +128,7 @@ def test_counts_that_floats_often_lose_arrive(tmp_path):
     ],
 )
 def test_pictures_and_broken_runs_are_refused(tmp_path, healed, says):
-    reasons = np.zeros(healed.shape[:2], np.uint8)
+    reasons = np.zeros(healed.shape[:2], np.uint16)
     with pytest.raises(ScanError, match=says):
         export.write_edf(tmp_path / "healed.edf", healed, RECORD, UNKNOWN)
     with pytest.raises(ScanError, match=says):
@@ -120,7 +138,7 @@ def test_pictures_and_broken_runs_are_refused(tmp_path, healed, says):
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     healed = np.random.default_rng(0).poisson(9, (70, 60)).astype(np.float32)
-    reasons = (healed > 12).astype(np.uint8)
+    reasons = (healed > 12).astype(np.uint16)
     for name in ("first", "second"):
         export.write_edf(tmp_path / f"{name}.edf", healed, RECORD, KNOWN)
         write_hdf5(tmp_path / f"{name}.h5", healed, healed, reasons, RECORD, KNOWN)
@@ -131,8 +149,8 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
 
 def test_silx_shows_the_healed_image_first(tmp_path):
     healed, model = np.ones((3, 4), np.float32), np.full((3, 4), 2, np.float32)
-    reasons = np.zeros((3, 4), np.uint8)
-    reasons[1] = REASONS["gap"]
+    reasons = np.zeros((3, 4), np.uint16)
+    reasons[1] = GAP
     write_hdf5(tmp_path / "healed.h5", healed, model, reasons, RECORD, KNOWN)
     with silx.io.open(str(tmp_path / "healed.h5")) as file:
         shown = nxdata.get_default(file)
@@ -147,7 +165,9 @@ def test_silx_shows_the_healed_image_first(tmp_path):
         data = file["entry/data"]
         assert (data["reasons"][()] == reasons).all()
         named = data["reasons"].attrs
-        assert dict(zip(named["flag_meanings"].split(), named["flag_masks"], strict=True)) == REASONS
+        assert data["reasons"].dtype == named["flag_masks"].dtype == np.uint16
+        meanings = zip(named["flag_meanings"].split(), named["flag_masks"], strict=True)
+        assert list(meanings) == [(reason.name, reason.bit) for reason in REASONS]
         assert (data["pixel_mask"][()] == export.pixel_mask(reasons)).all()
         assert data["healed_errors"].attrs["units"] == "counts"
         assert (data["flags"][()] == [[2] * 4, [0] * 4, [2] * 4]).all()
@@ -162,7 +182,7 @@ def test_silx_shows_the_healed_image_first(tmp_path):
 def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
     source = tmp_path / "scan.tif"
     source.write_bytes(b"counts")
-    reasons = np.array([[0, 1], [0, 0]], np.uint8)
+    reasons = np.array([[0, 1], [0, 0]], np.uint16)
     healed = np.ones((2, 2), np.float32)
     record = provenance.record(
         provenance.of_files(source),
@@ -199,7 +219,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
 def test_what_the_header_does_not_hold_is_left_out(tmp_path):
     healed = np.ones((2, 2), np.float32)
     export.write_edf(tmp_path / "healed.edf", healed, RECORD, UNKNOWN)
-    write_hdf5(tmp_path / "healed.h5", healed, healed, np.zeros((2, 2), np.uint8), RECORD, UNKNOWN)
+    write_hdf5(tmp_path / "healed.h5", healed, healed, np.zeros((2, 2), np.uint16), RECORD, UNKNOWN)
     written = fabio.open(str(tmp_path / "healed.edf")).header
     assert not set(written) & {*export.EDF_KEYS.values(), "DetectorName", "Dummy"}
     with h5py.File(tmp_path / "healed.h5") as file:
@@ -232,10 +252,10 @@ def test_pyfai_integrates_the_files(tmp_path):
     radius, _ = radius_and_azimuth(shape, centre)
     expected = 3 + 900 * np.exp(-0.5 * ((radius - 30) / 3) ** 2)
     measured = np.random.default_rng(0).poisson(expected).astype(np.float32)
-    reasons = np.zeros(shape, np.uint8)
-    reasons[50:57] = REASONS["gap"]
-    reasons[radius < 8] |= REASONS["beamstop"]
-    reasons[20, 40] = REASONS["hot_or_dead"]
+    reasons = np.zeros(shape, np.uint16)
+    reasons[50:57] = GAP
+    reasons[radius < 8] |= BEAMSTOP
+    reasons[20, 40] = HOT_OR_DEAD
     measured[reasons > 0] = 0
     model = (1.1 * expected).astype(np.float32)
     healed = np.where(reasons > 0, model, measured)
@@ -260,7 +280,12 @@ def test_pyfai_integrates_the_files(tmp_path):
     masked = profile(edf.data, rejected)
     assert (masked == profile(measured, reasons)).all()
     # pyFAI makes any mask int8, in which bit 8 is lost: it takes the reasons as they are, not pixel_mask.
-    assert (masked == profile(edf.data, fabio.open(f"{tmp_path}/healed.h5::/entry/data/reasons").data)).all()
+    storage.write_tiff(tmp_path / "reasons.tif", reasons)
+    for file in ("reasons.tif", "healed.h5::/entry/data/reasons"):
+        mask = fabio.open(f"{tmp_path}/{file}").data
+        assert mask.dtype == np.uint16 and (masked == profile(edf.data, mask)).all()
+    for reason in REASONS:
+        assert (masked == profile(edf.data, np.where(reasons > 0, reason.bit, 0))).all(), f"pyFAI loses {reason.name}"
     # Without the mask the estimates, here 10 % too bright, take part: near, but no measurement.
     known = masked > 0
     unmasked = profile(edf.data, None)

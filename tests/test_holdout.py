@@ -17,7 +17,7 @@ from scatterheal.validation import holdout
 def scans(draw):
     """A scan with any of gaps, stripes, a beamstop, a holder, a user's shape and bad pixels; and its centre."""
     height, width = draw(st.integers(60, 140)), draw(st.integers(60, 140))
-    reasons = np.zeros((height, width), np.uint8)
+    reasons = np.zeros((height, width), np.uint16)
     rows, columns = np.ogrid[:height, :width]
     row, column = draw(st.integers(0, height)), draw(st.integers(0, width))
     if draw(st.booleans()):
@@ -43,7 +43,7 @@ def scans(draw):
 def test_hidden_pixels_are_valid_apart_from_holes_and_seeded(scan, seed):
     reasons, grey, centre = scan
     hidden = holdout.hide(reasons, grey, centre, 3, seed)
-    assert hidden.dtype == np.uint8 and hidden.shape == (3, *reasons.shape)
+    assert hidden.dtype == np.uint16 and hidden.shape == (3, *reasons.shape)
     beside = ndimage.maximum_filter(reasons > 0, 2 * holdout.MARGIN + 1)
     assert not hidden[:, beside].any()
     share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
@@ -55,7 +55,7 @@ def test_hidden_pixels_are_valid_apart_from_holes_and_seeded(scan, seed):
 
 
 def pilatus(height=400, width=500):
-    reasons = np.zeros((height, width), np.uint8)
+    reasons = np.zeros((height, width), np.uint16)
     reasons[100:109] = reasons[200:209] = reasons[300:309] = pixels.GAP
     reasons[:, 240:246] = pixels.GAP
     rows, columns = np.ogrid[:height, :width]
@@ -83,6 +83,14 @@ def test_every_kind_of_hole_has_copies_of_its_own_shape():
     assert ((hidden > 0).sum(axis=0) > 1).mean() < 0.02
 
 
+def test_reasons_of_eight_bits_hide_the_same_pixels():
+    """So reasons.tif was written once, and folders of results still hold such files."""
+    reasons, grey = pilatus(), np.full((400, 500), 9, np.float32)
+    hidden = holdout.hide(reasons.astype(np.uint8), grey, (260, 150), 1)
+    assert hidden.dtype == np.uint16
+    np.testing.assert_array_equal(hidden, holdout.hide(reasons, grey, (260, 150), 1))
+
+
 def test_bars_cut_the_brightest_arc():
     reasons = pilatus()
     rows, columns = np.ogrid[:400, :500]
@@ -94,20 +102,20 @@ def test_bars_cut_the_brightest_arc():
 
 @pytest.mark.parametrize("bit", [pixels.BEAMSTOP, pixels.HOLDER, pixels.OUTSIDE, pixels.HOT_OR_DEAD])
 def test_bars_stand_in_for_a_grid(bit):
-    reasons = np.zeros((120, 120), np.uint8)
+    reasons = np.zeros((120, 120), np.uint16)
     reasons[50:56, 60:66] = bit
     hidden = holdout.hide(reasons, np.ones((120, 120), np.float32), None, 2)
     assert ((hidden & pixels.GAP) > 0).mean() > 0.02
 
 
 def test_a_mask_from_a_file_is_moved_as_it_is():
-    reasons = np.where(pilatus() > 0, pixels.USER, 0).astype(np.uint8)
+    reasons = np.where(pilatus() > 0, pixels.USER, 0).astype(np.uint16)
     hidden = holdout.hide(reasons, np.ones(reasons.shape, np.float32), None, 2)
     assert set(np.unique(hidden)) == {0, pixels.USER} and ((hidden > 0).mean(axis=(1, 2)) > 0.03).all()
 
 
 def test_brighter_places_are_hidden_more_often():
-    reasons = np.zeros((100, 200), np.uint8)
+    reasons = np.zeros((100, 200), np.uint16)
     reasons[50:54, 98:102] = pixels.BEAMSTOP
     grey = np.zeros((100, 200), np.float32)
     grey[:, 100:] = 200

@@ -21,7 +21,7 @@ Y, X = np.indices(SHAPE)
 RADIUS = np.hypot(X - CENTRE[0], Y - CENTRE[1])
 COUNTS = np.random.default_rng(0).poisson(4 + 60 * np.exp(-0.5 * ((RADIUS - 11) / 2) ** 2)).astype(np.float32)
 MISSING = (Y >= 20) & (Y < 23)
-HIDDEN = np.zeros((2, *SHAPE), np.uint8)
+HIDDEN = np.zeros((2, *SHAPE), np.uint16)
 HIDDEN[0, 8:11], HIDDEN[1, 28:31] = GAP, GAP
 SCAN = Pattern(COUNTS, np.zeros(SHAPE, np.uint8), MISSING, CENTRE, scale_of(COUNTS, "counts", valid=~MISSING))
 
@@ -152,7 +152,7 @@ def test_the_truth_is_told_of_hidden_and_missing_pixels():
 
 def test_nothing_left_to_train_on_is_one_line():
     with pytest.raises(ScanError, match="mask: nothing is left to train on beside the hidden pixels; make it smaller"):
-        inpaint(SCAN, np.stack([HIDDEN[0], (~MISSING).astype(np.uint8)]), hyperparameters(), CPU)
+        inpaint(SCAN, np.stack([HIDDEN[0], (~MISSING).astype(np.uint16)]), hyperparameters(), CPU)
 
 
 @pytest.mark.parametrize(

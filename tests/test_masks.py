@@ -10,7 +10,7 @@ from scatterheal.mask.bad_pixels import hot_pixels
 from scatterheal.mask.reasons import check_share, detector_reasons, find_reasons
 from scatterheal.mask.stripes import find_stripes
 from scatterheal.pattern.meaning import ColourScale, Meaning
-from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, OUTSIDE, STRIPE, UNREADABLE, USER
+from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, OUTSIDE, REASONS, STRIPE, UNREADABLE, USER
 from scatterheal.reading.detectors import detector_gaps
 from scatterheal.reading.intensity import Intensity, of_frame
 from scatterheal.settings.models import Mask
@@ -23,12 +23,12 @@ def mask_of(**said):
 
 
 def nothing_known(image):
-    return np.zeros(image.shape, np.uint8)
+    return np.zeros(image.shape, np.uint16)
 
 
 def drawn_reasons(grey, mask, **more):
     """The reasons of a figure's luminance, or values like it, of which nothing is known before."""
-    luminance = Intensity(grey, nothing_known(grey), Meaning("colours", "luminance"))
+    luminance = Intensity(grey, np.zeros(grey.shape, np.uint8), Meaning("colours", "luminance"))
     return find_reasons(luminance, mask_of(**mask), nothing_known(grey), **more).reasons
 
 
@@ -56,11 +56,17 @@ def test_the_papers_three_parts_in_a_tiny_image():
     ]
 
 
+def test_the_yaml_has_a_key_for_every_part_that_is_drawn():
+    for reason in REASONS:
+        if reason.drawn:
+            assert Mask.model_fields[reason.name].default == (["auto"] if reason.found else [])
+
+
 def test_a_frames_codes_and_hot_pixels_are_missing_by_themselves():
     counts = np.random.default_rng(0).poisson(5, (40, 50)).astype(np.float32)
     counts[10:13], counts[30, 7], counts[35, 9], counts[36, 9] = -1, 1048575, np.nan, -2
     reasons = find_reasons(of_frame(counts), mask_of(stripes={}), detector_reasons(counts)).reasons
-    expected = np.zeros((40, 50), np.uint8)
+    expected = np.zeros((40, 50), np.uint16)
     expected[10:13], expected[30, 7], expected[35, 9], expected[36, 9] = GAP, HOT_OR_DEAD, HOT_OR_DEAD, GAP
     np.testing.assert_array_equal(reasons, expected)
 
@@ -133,7 +139,7 @@ def test_a_mask_file_of_another_shape_is_refused():
     ],
 )
 def test_share_of_missing_pixels(missing, allow, words):
-    reasons = np.where(np.arange(10) < missing, BEAMSTOP, np.uint8(0))[None]
+    reasons = np.where(np.arange(10) < missing, BEAMSTOP, np.uint16(0))[None]
     if words is None:
         check_share(reasons, allow)
     else:

@@ -19,7 +19,7 @@ def rings(height=240, width=300):
 
 
 def hidden_parts(shape=(240, 300)):
-    hidden = np.zeros(shape, np.uint8)
+    hidden = np.zeros(shape, np.uint16)
     hidden[40:60] = GAP
     hidden[150:180, 200:230] = BEAMSTOP
     hidden[50:58, 100:140] |= HOLDER
@@ -82,7 +82,7 @@ def test_a_constant_has_collapsed_and_so_has_what_is_no_number():
 
 def test_counts_that_do_not_scatter_at_all_have_a_block_z_of_zero():
     """A rate that is right everywhere: no scan is like that, but a broken one may be."""
-    counts, hidden = np.full((60, 90), 3, np.float32), np.zeros((60, 90), np.uint8)
+    counts, hidden = np.full((60, 90), 3, np.float32), np.zeros((60, 90), np.uint16)
     hidden[10:40] = GAP
     fold = score_counts(counts, hidden & 0, counts, hidden == 0, hidden, None)
     assert combine([fold, fold])["hidden"]["block_z"] == combine([fold, fold])["hidden"]["block_z_error"] == 0
@@ -112,7 +112,7 @@ def test_a_picture_is_scored_in_its_own_range():
     image[:, ::2] = 1
     painted = image.copy()
     painted[3] += 0.25
-    hidden = np.zeros((4, 4), np.uint8)
+    hidden = np.zeros((4, 4), np.uint16)
     hidden[3] = GAP
     scores = score_values(painted, image, hidden == 0, hidden)
     assert (scores["score"], scores["known"]["mse"], scores["collapsed"]) == (0.0625, 0.0, False)
@@ -126,7 +126,7 @@ def test_the_best_picture_of_few_counts_has_not_collapsed():
     expected = np.random.default_rng(0).uniform(0.2, 0.7, (200, 200))
     image = np.log1p(drawn(expected, 1))
     painted = sum(poisson.pmf(n, expected) * np.log1p(n) for n in range(30)).astype(np.float32)
-    hidden = np.zeros((200, 200), np.uint8)
+    hidden = np.zeros((200, 200), np.uint16)
     hidden[:20] = GAP
     assert not score_values(painted, image, hidden == 0, hidden)["collapsed"]
 

@@ -178,12 +178,12 @@ def test_a_definition_that_is_used_changes_the_hash(tmp_path, old, new):
         (
             "inpaint",
             {"dip.loop", "dip.fast", "polar.canvas", "validation.stopping", "compute.devices"},
-            {"methods.pyfai"},
+            {"methods.pyfai", "pattern.pixels"},
         ),
         ("rank", {"validation.rank"}, {"dip.loop"}),
-        ("baseline", {"methods.liu2017", "methods.pyfai", "validation.judge"}, {"dip.loop"}),
+        ("baseline", {"methods.liu2017", "methods.pyfai", "validation.judge"}, {"dip.loop", "pattern.pixels"}),
         ("mask", {"mask.beamstop", "polar.centre", "reading.detectors"}, {"reading.crop", "dip.loop"}),
-        ("mask_overlay", {"pictures.mask_overlay", "pictures.style"}, {"mask.beamstop"}),
+        ("mask_overlay", {"pictures.mask_overlay", "pictures.style", "pattern.pixels"}, {"mask.beamstop"}),
     ],
 )
 def test_a_rule_tracks_the_code_behind_its_result(rule, tracked, untracked):

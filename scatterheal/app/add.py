@@ -153,16 +153,16 @@ def _found(prepared: Prepared) -> dict[str, str]:
         if centre.how == "brightest spot":
             lines["centre"] += ": only about there, so check it"
     for part in FOUND:
-        records = [record for record in found.parts if record.part == part]
+        records = [record for record in found.parts if record.part == part.name]
         shapes = [_shape(record, reasons.shape) for record in records]
-        lines[part] = "; ".join(shapes) if shapes else "none found"
+        lines[part.name] = "; ".join(shapes) if shapes else "none found"
     stripe = reasons & pixels.STRIPE > 0
     rows, columns = stripe.all(axis=1).sum(), stripe.all(axis=0).sum()
     lines["stripes"] = f"found {rows} rows and {columns} columns"
     shares = [
-        f"{label.replace('_', ' ')} {np.mean(reasons & bit > 0):.2%}"
-        for label, bit in pixels.REASONS.items()
-        if (reasons & bit).any()
+        f"{reason.words} {np.mean(reasons & reason.bit > 0):.2%}"
+        for reason in pixels.REASONS
+        if (reasons & reason.bit).any()
     ]
     lines["missing"] = f"{np.mean(reasons > 0):.1%} of the image: {', '.join(shares) or 'nothing'}"
     try:
@@ -222,7 +222,7 @@ def _yaml(
     lines += [
         "mask:",
         *of_mask,
-        *(f"  {part}: auto   # {found[part]}" for part in FOUND),
+        *(f"  {part.name}: auto   # {found[part.name]}" for part in FOUND),
         f"  stripes: {{horizontal: auto, vertical: auto}}   # {found['stripes']}",
     ]
     return "\n".join(lines) + "\n"

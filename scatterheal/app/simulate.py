@@ -162,7 +162,7 @@ class Simulated(NamedTuple):
     """(height, width): Poisson counts; -1 in the gaps between modules."""
     rate: NDArray[np.float32]
     """(height, width): counts that are expected in each pixel without anything in the way."""
-    reasons: NDArray[np.uint8]
+    reasons: pixels.Bits
     """(height, width): what a careful person masks, in the bits of `scatterheal.pattern.pixels.REASONS`."""
     centre: tuple[float, float]
     """x, y of the beam, pixels."""

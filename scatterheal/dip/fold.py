@@ -9,6 +9,7 @@ from scatterheal.counts.deviance import deviance
 from scatterheal.dip.scene import Prepared, prepare
 from scatterheal.errors import ScanError
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.pixels import Bits
 from scatterheal.pattern.units import to_unit
 from scatterheal.polar.canvas import View
 from scatterheal.settings.models import Fit
@@ -31,7 +32,7 @@ class Fold:
     def __init__(
         self,
         scan: Pattern,
-        hidden: NDArray[np.uint8],
+        hidden: Bits,
         chosen: Fit,
         prepared: Prepared,
     ) -> None:
@@ -54,13 +55,13 @@ class Fold:
         return float(deviance(self.values, self.flags, np.exp(self.start + seen[:, 0])).mean())
 
 
-def folds_of(scan: Pattern, hidden: NDArray[np.uint8], chosen: Fit, view: View) -> list[Fold]:
+def folds_of(scan: Pattern, hidden: Bits, chosen: Fit, view: View) -> list[Fold]:
     """A training for each set of hidden pixels, each with a seed of its own.
 
     Parameters
     ----------
     scan : Pattern
-    hidden : uint8 array (folds, height, width)
+    hidden : uint16 array (folds, height, width)
         From `scatterheal.validation.holdout.hide`.
     chosen : Fit
         As `scatterheal.dip.scene.settled` gives it.

@@ -20,6 +20,7 @@ from scatterheal.dip.memory import check
 from scatterheal.dip.scene import painted, view_of
 from scatterheal.dip.spread import model_and_spread, spread_over
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.pixels import Bits
 from scatterheal.polar.canvas import View
 from scatterheal.settings.models import Fit
 from scatterheal.validation.judge import judge
@@ -205,7 +206,7 @@ class Training:
 
 def inpaint(
     scan: Pattern,
-    hidden: NDArray[np.uint8],
+    hidden: Bits,
     chosen: Fit,
     device: torch.device,
     truth: NDArray | None = None,
@@ -217,7 +218,7 @@ def inpaint(
     Parameters
     ----------
     scan : Pattern
-    hidden : uint8 array (folds, height, width)
+    hidden : uint16 array (folds, height, width)
         Valid pixels that each fold's training does not see, from `scatterheal.validation.holdout.hide`.
     chosen : Fit
         As `scatterheal.dip.scene.settled` gives it.

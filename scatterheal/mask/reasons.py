@@ -13,7 +13,7 @@ from scatterheal.mask.parts import find_parts
 from scatterheal.mask.shapes import draw_all
 from scatterheal.mask.stripes import add_stripes
 from scatterheal.pattern.found import BeamCentre, Found
-from scatterheal.pattern.pixels import CLIPPED_LOW, GAP, HOT_OR_DEAD, REASONS, UNREADABLE, USER
+from scatterheal.pattern.pixels import CLIPPED_LOW, GAP, HOT_OR_DEAD, REASONS, UNREADABLE, USER, Bits
 from scatterheal.pattern.units import as_counts, grey_levels
 from scatterheal.polar.centre import find_centre
 from scatterheal.reading.intensity import Intensity
@@ -25,19 +25,19 @@ Missing = NDArray[np.bool_]
 class Reasons(NamedTuple):
     """What is missing, and how that is known."""
 
-    reasons: NDArray[np.uint8]
+    reasons: Bits
     """(height, width): 0 where the pixel is valid, else a sum of the bits of `scatterheal.pattern.pixels`."""
     found: Found
 
 
 # The parts that somebody may draw, and those of them that are also found.
-DRAWN = ("beamstop", "holder", "outside", "user")
-FOUND = ("beamstop", "holder", "outside")
+DRAWN = tuple(reason for reason in REASONS if reason.drawn)
+FOUND = tuple(reason for reason in DRAWN if reason.found)
 
 
 def detector_reasons(
     counts: NDArray[np.float32], gaps: Missing | None = None, count_cutoff: float | None = None
-) -> NDArray[np.uint8]:
+) -> Bits:
     """What a frame itself says is missing: gaps, codes, saturated, hot and dead pixels.
 
     Parameters
@@ -51,14 +51,14 @@ def detector_reasons(
 
     Returns
     -------
-    reasons : uint8 array (height, width)
+    reasons : uint16 array (height, width)
 
     Examples
     --------
     >>> detector_reasons(np.float32([[5, -1, np.nan, 900]]), count_cutoff=900).tolist()
     [[0, 1, 8, 128]]
     """
-    reasons = np.zeros(counts.shape, np.uint8)
+    reasons = np.zeros(counts.shape, np.uint16)
     if gaps is not None:
         reasons[gaps] |= GAP
     # Without a detector's geometry its codes still tell which pixels were not measured.
@@ -73,7 +73,7 @@ def detector_reasons(
 def find_reasons(
     intensity: Intensity,
     mask: Mask,
-    known: NDArray[np.uint8],
+    known: Bits,
     missing_in_file: Missing | None = None,
     centre: tuple[float, float] | None = None,
     header_centre: tuple[float, float] | None = None,
@@ -88,7 +88,7 @@ def find_reasons(
     intensity : Intensity
     mask : Mask
         The `mask` part of a scan's YAML.
-    known : uint8 array (height, width)
+    known : uint16 array (height, width)
         Reasons that are known already, from `detector_reasons`; nothing of a figure's.
     missing_in_file : bool array (height, width), optional
         From a mask file, True where missing.
@@ -115,7 +115,7 @@ def find_reasons(
     ...     "stripes": {"horizontal": "none", "vertical": [[0, 1]]},
     ... })
     >>> counts = of_frame(np.ones((4, 4), np.float32))
-    >>> find_reasons(counts, mask, np.zeros((4, 4), np.uint8)).reasons.tolist()
+    >>> find_reasons(counts, mask, np.zeros((4, 4), np.uint16)).reasons.tolist()
     [[16, 0, 0, 0], [16, 0, 0, 0], [16, 0, 2, 2], [16, 0, 2, 2]]
     """
     values, unit, limits = intensity.values, intensity.meaning.unit, intensity.meaning.limits
@@ -129,19 +129,20 @@ def find_reasons(
         check_mask_file(missing_in_file, values.shape)
         reasons[missing_in_file] |= USER
     grey = grey_levels(values, unit)
-    drawn = {part: draw_all(getattr(mask, part), grey, part) for part in (*DRAWN, "keep")}
-    automatic = [part for part in FOUND if "auto" in getattr(mask, part)]
+    keep = draw_all(mask.keep, grey, "keep")
+    drawn = {part.name: draw_all(getattr(mask, part.name), grey, part.name) for part in DRAWN}
+    automatic = {part.name: part.bit for part in FOUND if "auto" in getattr(mask, part.name)}
     # A shape that is drawn besides what is found must not take pixels from the search.
     for part in DRAWN:
-        if part not in automatic:
-            reasons[drawn[part]] |= REASONS[part]
+        if part.name not in automatic:
+            reasons[drawn[part.name]] |= part.bit
     add_stripes(reasons, grey, mask.stripes)
     given = centre and Found(BeamCentre(*centre, "given"))
     found = given or find_beam(counts, reasons > 0, header_centre)
     if automatic:
         parts = find_parts(counts, reasons > 0, found.beam_centre)
-        for part in automatic:
-            reasons[(getattr(parts, part) & ~drawn["keep"]) | drawn[part]] |= REASONS[part]
+        for part, bit in automatic.items():
+            reasons[(getattr(parts, part) & ~keep) | drawn[part]] |= bit
         found = found._replace(parts=tuple(record for record in parts.found if record.part in automatic))
     return Reasons(reasons, found)
 
@@ -197,7 +198,7 @@ def _inside(point: tuple[float, float], shape: tuple[int, int]) -> bool:
     return 0 < point[0] < shape[1] and 0 < point[1] < shape[0]
 
 
-def check_share(reasons: NDArray[np.uint8], allow_large_mask: bool) -> None:
+def check_share(reasons: Bits, allow_large_mask: bool) -> None:
     """Refuse a mask that hides nothing, everything, or (unless allowed) more than half of the image.
 
     Raises

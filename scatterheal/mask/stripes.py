@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import poisson
 
-from scatterheal.pattern.pixels import STRIPE
+from scatterheal.pattern.pixels import STRIPE, Bits
 from scatterheal.settings.models import Stripes
 
 # A row that holds less than this share of its neighbourhood's median may belong to a stripe.
@@ -24,7 +24,7 @@ FALSE_ALARM = 0.01
 ONE_EDGE = 1e-3
 
 
-def add_stripes(reasons: NDArray[np.uint8], grey: NDArray[np.float32], stripes: Stripes) -> None:
+def add_stripes(reasons: Bits, grey: NDArray[np.float32], stripes: Stripes) -> None:
     """Mark dark rows and columns, those given or those found."""
     known = np.where(reasons > 0, np.nan, grey)
     for lines, known_rows, reason_rows in (

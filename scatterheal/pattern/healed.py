@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scatterheal.pattern.pixels import Bits
 from scatterheal.pattern.units import luminance
 
 
@@ -21,7 +22,7 @@ class Healed(NamedTuple):
     """Standard deviations of the image; NaN where nothing tells."""
     beyond: NDArray[np.bool_]
     """Where nothing tells how well a pixel is healed."""
-    reasons: NDArray[np.unsignedinteger]
+    reasons: Bits
     """Why each pixel is missing, bits of `scatterheal.pattern.pixels`; 0 where it is valid."""
     flags: NDArray[np.uint8]
     """Which values are censored; 0 where a value is what was measured."""

@@ -10,26 +10,15 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from scatterheal.pattern.pixels import REASONS
+from scatterheal.pattern.pixels import REASONS, Bits
 from scatterheal.pictures.style import DOTS_PER_INCH, in_a_row, save
 from scatterheal.reading.bitmaps import Rgb
-
-REASON_COLOURS = {
-    "gap": "#4c9be8",
-    "beamstop": "#e8584c",
-    "holder": "#f2a93b",
-    "hot_or_dead": "#e03fd8",
-    "stripe": "#57c785",
-    "user": "#b58df1",
-    "outside": "#9a9a9a",
-    "unreadable": "#d8d840",
-}
 
 
 def mask_overlay(
     path: Path,
     picture: Rgb,
-    reasons: NDArray[np.uint8],
+    reasons: Bits,
     hidden: NDArray[np.bool_] | None,
     centre: tuple[float, float] | None,
     title: str,
@@ -42,7 +31,7 @@ def mask_overlay(
         The PNG to write.
     picture : uint8 array (height, width, 3)
         The cropped scan.
-    reasons : uint8 array (height, width)
+    reasons : uint16 array (height, width)
         Bits of `scatterheal.pattern.pixels`.
     hidden : bool array (height, width) or None
         Valid pixels that no training sees, where they are chosen already.
@@ -53,12 +42,11 @@ def mask_overlay(
     """
     blended = picture.astype(float)
     patches = []
-    for name, bit in REASONS.items():
-        where = reasons & bit > 0
+    for reason in REASONS:
+        where = reasons & reason.bit > 0
         if where.any():
-            colour = REASON_COLOURS[name]
-            blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(colour))
-            patches.append(Patch(color=colour, label=f"{name.replace('_', ' ')} {share(where)}"))
+            blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(reason.colour))
+            patches.append(Patch(color=reason.colour, label=f"{reason.words} {share(where)}"))
     if hidden is not None:
         patches.append(Patch(fill=False, edgecolor="black", label=f"hidden in the first fold {hidden.mean():.1%}"))
     # As many columns of the legend as the picture is wide.

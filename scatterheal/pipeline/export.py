@@ -15,25 +15,13 @@ from scatterheal import storage
 from scatterheal.errors import ScanError
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.healed import Healed
-from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS
+from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW, REASONS, Bits
 from scatterheal.storage import as_json, replacing
 
 if TYPE_CHECKING:
     import h5py
 
-# Bits of NXdetector's pixel_mask: 0 gap, 1 dead, 8 "user defined", which is all that is wrong with one exposure
-# and not with the sensor. Its bits for bad sensor pixels (under, over responding, noisy) are not ours to claim.
-NEXUS_BITS = {
-    "gap": 0,
-    "stripe": 0,
-    "hot_or_dead": 1,
-    "beamstop": 8,
-    "holder": 8,
-    "user": 8,
-    "outside": 8,
-    "unreadable": 8,
-}
-# "Virtual pixel with interpolated value". No reason to reject a pixel: those are in the lower 16 bits.
+# NXdetector's "virtual pixel with interpolated value". No reason to reject a pixel: those are in the lower 16 bits.
 INTERPOLATED = 31
 
 UNITS = {
@@ -84,12 +72,12 @@ def note(provenance: Mapping[str, Any]) -> str:
     )
 
 
-def pixel_mask(reasons: NDArray[np.uint8]) -> NDArray[np.uint32]:
+def pixel_mask(reasons: Bits) -> NDArray[np.uint32]:
     """Why each pixel is missing, as the bits that NeXus defines.
 
     Parameters
     ----------
-    reasons : uint8 array (height, width)
+    reasons : uint16 array (height, width)
         Sums of the bits of `scatterheal.pattern.pixels.REASONS`, 0 where the pixel is valid.
 
     Returns
@@ -105,12 +93,12 @@ def pixel_mask(reasons: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
     Examples
     --------
-    >>> [hex(bits) for bits in pixel_mask(np.array([0, 1, 2, 8, 1 | 2], np.uint8))]
+    >>> [hex(bits) for bits in pixel_mask(np.array([0, 1, 2, 8, 1 | 2], np.uint16))]
     ['0x0', '0x80000001', '0x80000100', '0x80000002', '0x80000101']
     """
     mask = np.zeros(reasons.shape, np.uint32)
-    for name, flag in REASONS.items():
-        mask[reasons & flag > 0] |= np.uint32(1 << NEXUS_BITS[name] | 1 << INTERPOLATED)
+    for reason in REASONS:
+        mask[reasons & reason.bit > 0] |= np.uint32(1 << reason.nexus_bit | 1 << INTERPOLATED)
     return mask
 
 
@@ -226,7 +214,8 @@ def write_hdf5(path: Path, healed: Healed, provenance: Mapping[str, Any], geomet
             data[name].attrs["units"] = provenance["intensity"]["unit"]
         _image(data, "reasons", healed.reasons, "why a pixel is missing, 0: valid")
         # The CF conventions' way to name bits.
-        data["reasons"].attrs.update(flag_masks=np.array(list(REASONS.values())), flag_meanings=" ".join(REASONS))
+        bits, names = np.array([reason.bit for reason in REASONS]), " ".join(reason.name for reason in REASONS)
+        data["reasons"].attrs.update(flag_masks=bits, flag_meanings=names)
         _image(data, "flags", healed.flags, "values that are censored, 0: as measured")
         data["flags"].attrs.update(flag_masks=np.array(list(FLAGS.values())), flag_meanings=" ".join(FLAGS))
         data["pixel_mask"] = h5py.SoftLink("/entry/instrument/detector/pixel_mask")

@@ -163,7 +163,7 @@ def reasons_of(
     centre = geometry.beam_centre if poni else centre
     missing = _missing_in_file(mask)
     if crop.header is None:
-        known = np.zeros(intensity.values.shape, np.uint8)
+        known = np.zeros(intensity.values.shape, np.uint16)
         return find_reasons(intensity, mask, known, missing, centre)
     told = crop.detector if detector == "auto" else detector
     name = told.name if isinstance(told, FoundDetector) else told or "none"

@@ -17,7 +17,7 @@ from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.meaning import Meaning
-from scatterheal.pattern.pixels import REASONS
+from scatterheal.pattern.pixels import REASONS, Bits
 
 # The packages that decide what is read, masked and painted.
 PACKAGES = (
@@ -69,10 +69,10 @@ def record(
         "intensity": {key: value for key, value in meaning.to_json().items() if key != "table"},
         "geometry": geometry.to_json() if scan["kind"] == "frame" else {"beam_centre": geometry.beam_centre},
         "found": found.to_json(),
-        "mask_sha256": hashlib.sha256(reasons.tobytes()).hexdigest(),
+        "mask_sha256": mask_sha256(reasons),
         "missing_share": {
             "all": float((reasons > 0).mean()),
-            **{name: float((reasons & bit > 0).mean()) for name, bit in REASONS.items()},
+            **{reason.name: float((reasons & reason.bit > 0).mean()) for reason in REASONS},
         },
         "hyperparameters": dict(run["hyperparameters"]),
         "metrics": dict(run["metrics"]),
@@ -116,6 +116,23 @@ def of_array(counts: NDArray) -> dict[str, Any]:
     values = np.ascontiguousarray(counts)
     sha256 = hashlib.sha256(values.tobytes()).hexdigest()
     return {"file": f"an array of {height} x {width} pixels", "sha256": sha256, "linked": {}}
+
+
+def mask_sha256(reasons: Bits) -> str:
+    """What tells one mask from another: the SHA-256 of its reasons, row by row.
+
+    They are hashed as the narrowest whole numbers that hold all of them: one byte a pixel up to 255, else two, the
+    lower one first. So the same mask has the same hash, however many bits its file gives a pixel.
+
+    Examples
+    --------
+    >>> mask_sha256(np.uint16([[0, 128]])) == hashlib.sha256(bytes([0, 128])).hexdigest()
+    True
+    >>> mask_sha256(np.uint16([[0, 256]])) == hashlib.sha256(bytes([0, 0, 0, 1])).hexdigest()
+    True
+    """
+    narrowest = np.min_scalar_type(reasons.max()).newbyteorder("<")
+    return hashlib.sha256(reasons.astype(narrowest).tobytes()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -28,10 +28,9 @@ from scatterheal.pipeline.definitions import (
 PACKAGE = Path(__file__).parents[1]
 # The rooms, modules and definitions that change no result, only whether there is one.
 UNTRACKED = (
-    # Words, how files are written, bits that never change, and the version's number.
+    # Words, how files are written, and the version's number.
     "scatterheal.errors",
     "scatterheal.storage",
-    "scatterheal.pattern.pixels",
     "scatterheal.pipeline.logs",
     "scatterheal.__version__",
     # Checks of what users write. What they let through is a parameter.
@@ -46,8 +45,12 @@ UNTRACKED = (
     "scatterheal.compute.side_by_side",
     "scatterheal.dip.memory",
 )
-# By rule. Snapshots keep the colours that they have: a new colour map must not train anything.
-UNTRACKED_BY = {rule: ("scatterheal.pictures",) for rule in ("inpaint", "halving")}
+# By rule. The bits of reasons never change, and what else their table says comes in reasons.tif and hidden.tif: a new
+# reason must not train anything. Neither must a new colour map, so that snapshots keep the colours that they have.
+UNTRACKED_BY = {
+    **{rule: ("scatterheal.pattern.pixels",) for rule in ("baseline", "certainty", "refit")},
+    **{rule: ("scatterheal.pattern.pixels", "scatterheal.pictures") for rule in ("inpaint", "halving")},
+}
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from scatterheal.errors import ScanError
-from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER, HOT_OR_DEAD, STRIPE, UNREADABLE, USER
+from scatterheal.pattern.pixels import GAP, HOT_OR_DEAD, REASONS, UNREADABLE, Bits
 
 # Between a hidden pixel and a missing one lie so many valid ones: a copy must not make its original wider.
 MARGIN = 2
@@ -33,7 +33,6 @@ BAR_SHARE, FEWEST_BARS, MOST_BARS = 0.05, 6, 40
 ELONGATION = 4
 NARROWEST = 3
 
-Bits = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 # A copy of a hole: the window of the image that it lies in, and its bits there, 0 beside it.
 Copy = tuple[tuple[slice, slice], Bits]
@@ -54,7 +53,7 @@ def hide(
 
     Parameters
     ----------
-    reasons : uint8 array (height, width)
+    reasons : uint16 array (height, width)
         Why pixels are missing, 0 where they are valid.
     grey : float32 array (height, width)
         Grey levels 0..255.
@@ -67,7 +66,7 @@ def hide(
 
     Returns
     -------
-    hidden : uint8 array (folds, height, width)
+    hidden : uint16 array (folds, height, width)
         0 where nothing is hidden, else the bits of the holes of which these are copies; bars count as gaps.
 
     Raises
@@ -77,7 +76,7 @@ def hide(
 
     Examples
     --------
-    >>> reasons = np.zeros((90, 120), np.uint8); reasons[40:44] = GAP; reasons[60:70, 50:60] = BEAMSTOP
+    >>> reasons = np.zeros((90, 120), np.uint16); reasons[40:44] = 1; reasons[60:70, 50:60] = 2
     >>> hidden = hide(reasons, np.full((90, 120), 50, np.float32), None, folds=2)
     >>> hidden.shape, np.unique(hidden).tolist(), hidden[:, reasons > 0].any().item()
     ((2, 90, 120), [0, 1, 2], False)
@@ -89,11 +88,12 @@ def hide(
     width = int(np.clip(gap_width(large), NARROWEST, max(min(missing.shape) // 6, NARROWEST)))
     # Beside a large hole, or the border, there is nothing on one side to heal from.
     apart = ~ndimage.maximum_filter(large, 2 * width + 1, mode="constant", cval=1)
-    grid, holder, beamstop = _grid(reasons), _cut_out(reasons & HOLDER), _cut_out(reasons & BEAMSTOP)
+    holder, beamstop = reasons & _copied("turned"), _cut_out(reasons & _copied("scattered"))
+    grid = _grid(reasons)
     bright = _brightest(grey, free)
     random = np.random.default_rng(seed)
     used = np.zeros_like(missing)
-    hidden = np.zeros((folds, *missing.shape), np.uint8)
+    hidden = np.zeros((folds, *missing.shape), np.uint16)
     for fold in hidden:
         # What each pixel is worth to a copy; 0 where none may lie.
         worth = free * np.where(apart & ~used, np.uint8(4), np.uint8(1))
@@ -104,9 +104,9 @@ def hide(
             np.minimum(worth, 1, out=worth, where=ndimage.maximum_filter(fold > 0, 2 * width + 1))
         scarce = np.count_nonzero(fold) < SCARCE * valid
         if centre is None:
-            _add(fold, _moved(holder, 1.0 * free, random), worth, most)
+            _add(fold, _moved(_cut_out(holder), 1.0 * free, random), worth, most)
         else:
-            _add(fold, _turned(reasons & HOLDER, centre, random), worth, most)
+            _add(fold, _turned(holder, centre, random), worth, most)
         # From here on copies keep apart from each other.
         worth[ndimage.maximum_filter(fold > 0, 2 * MARGIN + 1)] = 0
         if beamstop.size:
@@ -181,11 +181,16 @@ def _scatter(
     return fits
 
 
+def _copied(how: str) -> np.uint16:
+    """The bits of the holes that are copied in this way."""
+    return np.bitwise_or.reduce([reason.bit for reason in REASONS if reason.copied == how])
+
+
 def _grid(reasons: Bits) -> Bits:
     """The lines of the module grid, or else of the mask that a file or the user gives."""
-    grid = reasons & (GAP | STRIPE)
+    grid = reasons & _copied("moved")
     if not grid.any():
-        grid = reasons & USER
+        grid = reasons & _copied("instead")
     line = np.zeros_like(grid)
     for length in ((1, SHORTEST_LINE), (SHORTEST_LINE, 1)):
         line = np.maximum(line, ndimage.grey_opening(grid, length))
@@ -215,6 +220,7 @@ def _shifted(grid: Bits, random: np.random.Generator) -> Iterator[Copy]:
 def _turned(holder: Bits, centre: tuple[float, float], random: np.random.Generator) -> Iterator[Copy]:
     """The holder, turned round the beam centre."""
     y, x = np.nonzero(holder)
+    of_points = np.repeat(holder[y, x], 4)
     # Four points of each pixel, half a pixel apart: turned, they reach every pixel that the turned holder covers.
     y = (y[:, None] + [-0.25, -0.25, 0.25, 0.25]).ravel() - centre[1]
     x = (x[:, None] + [-0.25, 0.25, -0.25, 0.25]).ravel() - centre[0]
@@ -225,8 +231,8 @@ def _turned(holder: Bits, centre: tuple[float, float], random: np.random.Generat
         if inside.any():
             rows, columns = rows[inside], columns[inside]
             top, left = rows.min(), columns.min()
-            bits = np.zeros((rows.max() + 1 - top, columns.max() + 1 - left), np.uint8)
-            bits[rows - top, columns - left] = HOLDER
+            bits = np.zeros((rows.max() + 1 - top, columns.max() + 1 - left), holder.dtype)
+            bits[rows - top, columns - left] = of_points[inside]
             yield (slice(top, top + bits.shape[0]), slice(left, left + bits.shape[1])), bits
 
 

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.pattern.pixels import Bits
 from scatterheal.pattern.units import to_unit
 from scatterheal.validation import scores
 
 
-def judge(
-    scan: Pattern, models: NDArray[np.float32], hidden: NDArray[np.uint8], truth: NDArray | None = None
-) -> dict[str, Any]:
+def judge(scan: Pattern, models: NDArray[np.float32], hidden: Bits, truth: NDArray | None = None) -> dict[str, Any]:
     """Score what a method says of each fold's hidden pixels.
 
     Parameters
@@ -22,7 +21,7 @@ def judge(
     scan : Pattern
     models : float32 array (folds, height, width) or (folds, height, width, 3)
         What it says of all pixels, in the scan's unit.
-    hidden : uint8 array (folds, height, width)
+    hidden : uint16 array (folds, height, width)
         The pixels that it did not see.
     truth : array like the scan's image, optional
 

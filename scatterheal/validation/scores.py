@@ -12,10 +12,10 @@ from scipy import ndimage
 from scipy.signal import find_peaks
 
 from scatterheal.counts.deviance import censoring, deviance, expected_deviance, residuals
-from scatterheal.pattern.pixels import BEAMSTOP, GAP, HOLDER, STRIPE, USER
+from scatterheal.pattern.pixels import REASONS, Bits
 
 # The holes of which hidden pixels are copies.
-KINDS = {"gap": GAP, "beamstop": BEAMSTOP, "holder": HOLDER, "stripe": STRIPE, "user": USER}
+KINDS = {reason.name: reason.bit for reason in REASONS if reason.copied}
 # Residuals are summed over blocks of so many pixels a side; a block counts when it has more scored pixels than this.
 # Where the blocks begin is chance: all is averaged over grids that begin so many pixels apart, down and across.
 BLOCK, FEWEST_IN_BLOCK, APART = 15, 60, 5
@@ -36,7 +36,7 @@ def score_counts(
     flags: NDArray[np.uint8],
     rate: NDArray[np.float32],
     known: NDArray[np.bool_],
-    hidden: NDArray[np.uint8],
+    hidden: Bits,
     centre: tuple[float, float] | None,
 ) -> dict[str, Any]:
     """Score the rate that a method believes against counts that it has not seen.
@@ -51,7 +51,7 @@ def score_counts(
         Expected counts per pixel.
     known : bool array (height, width)
         The pixels that the method saw.
-    hidden : uint8 array (height, width)
+    hidden : uint16 array (height, width)
         The valid pixels that it did not see: bits of the holes of which they are copies, 0 elsewhere.
     centre : (x, y) or None
         The beam centre, pixels; without it nothing is told by radius.
@@ -75,7 +75,7 @@ def score_counts(
     Examples
     --------
     >>> counts = np.random.default_rng(0).poisson(3, (60, 90)).astype(np.float32)
-    >>> hidden = np.zeros((60, 90), np.uint8); hidden[20:40] = GAP
+    >>> hidden = np.zeros((60, 90), np.uint16); hidden[20:40] = 1
     >>> scores = score_counts(counts, hidden & 0, np.full((60, 90), 3.0, np.float32), hidden == 0, hidden, None)
     >>> scores["hidden"]["pixels"], round(scores["relative"], 1), list(scores["kinds"])
     (1800, 1.0, ['gap'])
@@ -126,7 +126,7 @@ def score_values(
     painted: NDArray[np.float32],
     image: NDArray[np.float32],
     known: NDArray[np.bool_],
-    hidden: NDArray[np.uint8],
+    hidden: Bits,
 ) -> dict[str, Any]:
     """Score what was painted where an image has no counts: colours, or values of an unknown kind.
 
@@ -136,7 +136,7 @@ def score_values(
         What was painted and what was measured, 0..1.
     known : bool array (height, width)
         The pixels that the method saw.
-    hidden : uint8 array (height, width)
+    hidden : uint16 array (height, width)
         The valid pixels that it did not see: bits of the holes of which they are copies, 0 elsewhere.
 
     Returns
@@ -148,7 +148,7 @@ def score_values(
 
     Examples
     --------
-    >>> image = np.float32([[0.0, 1.0, 0.2, 0.8]]); hidden = np.uint8([[0, 0, 1, 1]])
+    >>> image = np.float32([[0.0, 1.0, 0.2, 0.8]]); hidden = np.uint16([[0, 0, 1, 1]])
     >>> scores = score_values(image + np.float32(0.1), image, hidden == 0, hidden)
     >>> round(scores["score"], 4), scores["collapsed"]
     (0.01, False)
