@@ -28,12 +28,12 @@ from scatterheal.compute.devices import choose_device, use_threads
 from scatterheal.dip.inpaint import inpaint
 from scatterheal.dip.scene import settled
 from scatterheal.methods import baselines
-from scatterheal.methods.baselines import METHODS
 from scatterheal.pattern import units
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import GAP, USER, Bits
 from scatterheal.pipeline.healing import refit_seeds, with_all_pixels
 from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.methods import BASELINES
 from scatterheal.settings.reading import read_config, read_scan
 from scatterheal.settings.reference import ROOT
 from scatterheal.settings.runs import fit_of, runs_of
@@ -212,7 +212,7 @@ def main() -> None:
     """Heal each scan by each method, and print a row for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scans", nargs="*", default=[*REAL, *simulate.SCENES], metavar="SCAN")
-    parser.add_argument("--methods", nargs="*", default=["dip", *METHODS], metavar="METHOD")
+    parser.add_argument("--methods", nargs="*", default=["dip", *BASELINES], metavar="METHOD")
     parser.add_argument("--config", type=Path, help="a config file whose grid and fit are used instead of the preset's")
     parser.add_argument(
         "--drawn", type=Path, metavar="FOLDER", help="of --write, whose network's rates are the truth of real scans"

@@ -1,15 +1,20 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scatterheal.errors import ScanError
-from scatterheal.methods.baselines import METHODS, NEED_CENTRE, SMOOTH, heal
+from scatterheal.methods.baselines import heal
 from scatterheal.methods.polar_smooth import KERNELS, choose_kernels, polar_smooth, radial_mean
 from scatterheal.polar.grid import polar_map
+from scatterheal.settings.methods import BASELINES
 
 CENTRE = (48.3, 52.6)
-METHODS = list(METHODS)
+METHODS = list(BASELINES)
 
 
 def rings(shape=(100, 90), centre=CENTRE, background=20.0, width=1.274, height=2000.0, oriented=0.0):
@@ -37,7 +42,7 @@ def test_every_pixel_gets_a_value_that_missing_pixels_do_not_reach(method):
     healed = heal(method, spoilt, known, CENTRE)
     assert healed.dtype == np.float32 and healed.shape == counts.shape
     assert np.isfinite(healed).all() and healed.min() >= 0
-    if method not in SMOOTH:
+    if not BASELINES[method].is_smooth:
         np.testing.assert_array_equal(healed[known], counts[known])
     np.testing.assert_array_equal(healed, heal(method, counts, known, CENTRE))
 
@@ -72,15 +77,40 @@ def test_each_colour_is_healed_on_its_own(method):
 def test_bad_input_is_one_line():
     image, known = np.ones((9, 9), np.float32), np.ones((9, 9), bool)
     for method in METHODS:
-        if method in NEED_CENTRE:
+        if BASELINES[method].needs_centre:
             with pytest.raises(ScanError, match=f"{method} needs the beam centre; give centre"):
                 heal(method, image, known, None)
         else:
             heal(method, image, known, None)
-    with pytest.raises(ScanError, match="there is no 'magic'; use one of biharmonic"):
+    with pytest.raises(ScanError, match="there is no 'magic'; use one of polar_smooth, pyfai"):
         heal("magic", image, known, (4, 4))
     with pytest.raises(ScanError, match="no known pixel"):
         heal("telea", image, ~known, (4, 4))
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if BASELINES[method].package])
+def test_a_method_whose_package_is_not_installed_is_one_line(method, monkeypatch):
+    image, known = np.ones((9, 9), np.float32), np.ones((9, 9), bool)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    remedy = r"needs cv2, which is not installed; pip install 'scatterheal\[opencv\]', or leave this method out"
+    with pytest.raises(ScanError, match=f"^methods: {method} {remedy}$"):
+        heal(method, image, known, None)
+    heal("biharmonic", image, known, None)
+
+
+def test_a_method_is_imported_when_it_heals():
+    asks = (
+        "import sys; from scatterheal.methods import baselines; from scatterheal.settings import models; "
+        "print(*{'cv2', 'pyFAI', 'scatterheal.methods.liu2017'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_the_docs_tell_of_every_method():
+    lines = (Path(__file__).parents[1] / "docs" / "method.md").read_text().splitlines()
+    for method, baseline in BASELINES.items():
+        (line,) = (line for line in lines if line.startswith("| ") and f"`{method}`" in line.split(" | ")[0])
+        assert line.endswith("| yes |") == baseline.needs_centre
 
 
 @pytest.mark.parametrize("oriented", [0.0, 0.9])
@@ -100,7 +130,7 @@ def test_rings_that_are_the_same_all_round_keep_their_radial_mean():
     counts = np.random.default_rng(2).poisson(rate).astype(np.float32)
     known = gaps(counts.shape)
     mean = radial_mean(counts, known, (80.3, 90.2))
-    smooth = polar_smooth(counts, known, (80.3, 90.2))
+    smooth = polar_smooth(counts, known, (80.3, 90.2), kernels=KERNELS[0])
     y, x = np.indices(counts.shape)
     ring = np.abs(np.hypot(x - 80.3, y - 90.2) - 31.4) < 3
     # A hundred and ninety pixels of 2000 counts: 0.2 %, and the profile between the grid's radii.
@@ -127,7 +157,7 @@ def test_a_flat_pattern_stays_flat_wherever_the_beam_is(centre, shape, level, se
     known = np.random.default_rng(seed).random(shape) < 0.6
     known.flat[0] = True
     counts = np.full(shape, level, np.float32)
-    for rate in (polar_smooth(counts, known, centre), radial_mean(counts, known, centre)):
+    for rate in (polar_smooth(counts, known, centre, kernels=KERNELS[0]), radial_mean(counts, known, centre)):
         np.testing.assert_allclose(rate, np.float32(level), rtol=1e-3, atol=1e-6)
 
 
@@ -145,8 +175,8 @@ def test_it_turns_with_the_image():
     rate = rings((91, 91), (45.0, 45.0), oriented=0.5)
     counts = np.random.default_rng(4).poisson(rate).astype(np.float32)
     known = gaps(counts.shape)
-    healed = polar_smooth(counts, known, (45.0, 45.0))
-    turned = polar_smooth(np.rot90(counts).copy(), np.rot90(known).copy(), (45.0, 45.0))
+    healed = polar_smooth(counts, known, (45.0, 45.0), kernels=KERNELS[0])
+    turned = polar_smooth(np.rot90(counts).copy(), np.rot90(known).copy(), (45.0, 45.0), kernels=KERNELS[0])
     # The pixel at the beam has no azimuth of its own.
     healed[45, 45] = turned[45, 45]
     np.testing.assert_allclose(turned, np.rot90(healed), rtol=5e-3)

@@ -2,7 +2,6 @@
 
 import json
 import math
-from typing import get_args
 
 import pytest
 import yaml
@@ -10,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scatterheal.errors import ScanError
-from scatterheal.methods.baselines import METHODS
 from scatterheal.settings import reference
-from scatterheal.settings.models import Fit, Mask, Method
+from scatterheal.settings.models import Fit, Mask
 from scatterheal.settings.reading import (
     PRESETS,
     SCHEMAS,
@@ -207,10 +205,6 @@ def test_grid_values_are_checked_like_any_other():
     assert "c.yaml: grid.lr: input should be greater than 0 (it is -1)" in refusal(runs_of, config, "c.yaml")
     twice = read_config({"grid": {"lr": [0.1, 1e-1]}})
     assert "the run lr-0.1 comes up twice" in refusal(runs_of, twice, "c.yaml")
-
-
-def test_every_method_can_be_computed():
-    assert set(get_args(Method)) - {"dip"} == set(METHODS)
 
 
 def test_the_default_is_the_polar_likelihood_beside_its_cartesian_twin():

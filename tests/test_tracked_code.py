@@ -181,7 +181,7 @@ def test_a_definition_that_is_used_changes_the_hash(tmp_path, old, new):
             {"methods.pyfai", "pattern.pixels"},
         ),
         ("rank", {"validation.rank"}, {"dip.loop"}),
-        ("baseline", {"methods.liu2017", "methods.pyfai", "validation.judge"}, {"dip.loop", "pattern.pixels"}),
+        ("baseline", {"methods.liu2017", "methods.opencv", "methods.pyfai"}, {"dip.loop", "pattern.pixels"}),
         ("mask", {"mask.beamstop", "polar.centre", "reading.detectors"}, {"reading.crop", "dip.loop"}),
         ("mask_overlay", {"pictures.mask_overlay", "pictures.style", "pattern.pixels"}, {"mask.beamstop"}),
     ],

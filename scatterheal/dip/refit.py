@@ -68,7 +68,7 @@ def refit(
     """
     # Nothing is hidden, and so nothing stops it.
     chosen = chosen.model_copy(update={"iterations": iterations, "stop": "end"})
-    prepared, nothing = prepare(scan, ~scan.missing, chosen), np.zeros(scan.missing.shape, np.uint8)
+    prepared, nothing = prepare(scan, ~scan.missing, chosen), np.zeros(scan.missing.shape, np.uint16)
 
     def trained(seed: int) -> tuple[NDArray, NDArray, NDArray]:
         fold = Fold(scan, nothing, chosen.model_copy(update={"seed": seed}), prepared)

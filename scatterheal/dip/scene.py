@@ -13,7 +13,7 @@ from scipy import ndimage, sparse
 from scatterheal.compute.devices import computes_in_16_bits
 from scatterheal.counts.deviance import censoring
 from scatterheal.dip import radial_start
-from scatterheal.methods.polar_smooth import choose_kernels, polar_smooth
+from scatterheal.methods.polar_smooth import polar_smooth
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import CLIPPED_HIGH, CLIPPED_LOW
 from scatterheal.pattern.units import from_unit, to_unit
@@ -256,7 +256,7 @@ def _start(scan: Pattern, known: NDArray[np.bool_], how: str) -> NDArray[np.floa
     if how == "level":
         return np.full(known.shape, np.log(max(counts.mean(), radial_start.LEAST_RATE)), np.float32)
     if how == "smooth":
-        rate = polar_smooth(scan.image, known, scan.centre, *choose_kernels(scan.image, known, scan.centre))
+        rate = polar_smooth(scan.image, known, scan.centre)
         return np.log(np.maximum(rate, radial_start.LEAST_RATE))
     profile = canvas.polar(known.shape, scan.centre, PROFILE_STEP, SECTORS)
     reads = canvas.sampling(profile, np.ones(known.shape, bool))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
-from scatterheal.methods.liu2017 import liu2017
-from scatterheal.methods.polar_smooth import choose_kernels, polar_smooth, radial_mean
-from scatterheal.methods.pyfai import pyfai
-from scatterheal.methods.smoothest import Centre, Image, Missing, biharmonic, biharmonic_smooth, opencv
+from scatterheal.methods.smoothest import Centre, Image, Missing
 from scatterheal.pattern.units import PSEUDO_COUNTS
+from scatterheal.settings.methods import BASELINES
 
 
 def heal(
@@ -27,27 +28,28 @@ def heal(
     Parameters
     ----------
     method : str
-        One of `METHODS`.
+        One of `scatterheal.settings.methods.BASELINES`.
     image : float32 array (height, width), or float32 or uint8 array (height, width, 3)
         Counts (negative ones count as 0), values, or colours 0..255, each channel of which is healed on its own.
         Anything, also NaN, in missing pixels.
     known : bool array (height, width)
         The pixels to go by.
     centre : (x, y) or None
-        Of the beam, pixels; the methods in `NEED_CENTRE` need it.
+        Of the beam, pixels; some methods need it.
     unit : {"counts", "values", "colours"}
         What the numbers are.
 
     Returns
     -------
     healed : float32 array like image
-        In known pixels the method's own smooth image where it makes one (those in `SMOOTH`), else the image.
+        In known pixels the method's own smooth image where it makes one, else the image.
         Not negative where the unit is counts. The same input gives the same output.
 
     Raises
     ------
     ScanError
-        No method of that name, no known pixel, or no centre for a method that needs one.
+        No method of that name, one whose package is not installed, no known pixel, or no centre for a method that needs
+        one.
 
     References
     ----------
@@ -62,47 +64,31 @@ def heal(
     >>> heal("telea", image, known, None)[2].tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    if method not in METHODS:
-        raise ScanError(f"methods: there is no {method!r}; use one of {', '.join(METHODS)}")
+    if method not in BASELINES:
+        raise ScanError(f"methods: there is no {method!r}; use one of {', '.join(BASELINES)}")
     if not known.any():
         raise ScanError(f"methods: {method} has no known pixel to go by; make the mask smaller")
-    if centre is None and method in NEED_CENTRE:
+    if centre is None and BASELINES[method].needs_centre:
         raise ScanError(f"methods: {method} needs the beam centre; give centre: [x, y], or leave this method out")
     if image.ndim == 3:
         channels = [heal(method, channel, known, centre, "values") for channel in np.moveaxis(image, 2, 0)]
         return np.stack(channels, axis=2)
+    function = _function(method)
     filled = np.where(known, image, image[known].min()).astype(np.float32)
     if unit == "counts":
         filled = np.maximum(filled, 0)
-        return np.maximum(METHODS[method](filled, known, centre, True), 0).astype(np.float32)
+        return np.maximum(function(filled, known, centre, True), 0).astype(np.float32)
     low = float(filled.min())
     stretch = PSEUDO_COUNTS / max(float(filled.max()) - low, 1e-12)
-    healed = METHODS[method]((filled - np.float32(low)) * np.float32(stretch), known, centre, False)
+    healed = function((filled - np.float32(low)) * np.float32(stretch), known, centre, False)
     healed = (healed / stretch + low).astype(np.float32)
-    return healed if method in SMOOTH else np.where(known, image, healed).astype(np.float32)
+    return healed if BASELINES[method].is_smooth else np.where(known, image, healed).astype(np.float32)
 
 
-def _polar_smooth(filled: Image, known: Missing, centre: Centre, is_counts: bool) -> Image:
-    return polar_smooth(filled, known, centre, *choose_kernels(filled, known, centre))
-
-
-def _radial_mean(filled: Image, known: Missing, centre: Centre, is_counts: bool) -> Image:
-    return radial_mean(filled, known, centre)
-
-
-def _liu2017(filled: Image, known: Missing, centre: Centre, is_counts: bool) -> Image:
-    return liu2017(filled, known, centre)
-
-
-METHODS = {
-    "biharmonic": biharmonic,
-    "biharmonic_smooth": biharmonic_smooth,
-    "telea": opencv("INPAINT_TELEA"),
-    "navier_stokes": opencv("INPAINT_NS"),
-    "pyfai": pyfai,
-    "polar_smooth": _polar_smooth,
-    "radial_mean": _radial_mean,
-    "liu2017": _liu2017,
-}
-NEED_CENTRE = frozenset({"pyfai", "polar_smooth", "radial_mean", "liu2017"})
-SMOOTH = frozenset({"biharmonic_smooth", "polar_smooth", "radial_mean"})
+def _function(method: str) -> Callable[[Image, Missing, Centre | None, bool], Image]:
+    """A method's function; its module is imported now."""
+    baseline = BASELINES[method]
+    if baseline.package and find_spec(baseline.package) is None:
+        remedy = f"pip install 'scatterheal[{baseline.extra}]', or leave this method out"
+        raise ScanError(f"methods: {method} needs {baseline.package}, which is not installed; {remedy}")
+    return pkgutil.resolve_name(baseline.function)

@@ -49,7 +49,9 @@ LEAST_COMPARED = 0.1
 BLOCK = 10
 
 
-def liu2017(counts: NDArray[np.float32], known: NDArray[np.bool_], centre: tuple[float, float]) -> NDArray[np.float32]:
+def liu2017(
+    counts: NDArray[np.float32], known: NDArray[np.bool_], centre: tuple[float, float], is_counts: bool = True
+) -> NDArray[np.float32]:
     """Fill holes from the pattern's own symmetry.
 
     1. Missing pixels take the level opposite the beam, unless the radial mean predicts known pixels better.
@@ -71,6 +73,8 @@ def liu2017(counts: NDArray[np.float32], known: NDArray[np.bool_], centre: tuple
         Pixels to go by.
     centre : (x, y)
         Of the beam, pixels.
+    is_counts : bool
+        Not asked: other values are taken like counts.
 
     Returns
     -------

@@ -41,8 +41,8 @@ def polar_smooth(
     counts: NDArray[np.float32],
     known: NDArray[np.bool_],
     centre: tuple[float, float],
-    degrees: Ends = KERNELS[0][0],
-    pixels: Ends = KERNELS[0][1],
+    is_counts: bool = True,
+    kernels: tuple[Ends, Ends] | None = None,
 ) -> NDArray[np.float32]:
     """Expected counts of every pixel, from the known ones along its ring and beside it.
 
@@ -61,8 +61,10 @@ def polar_smooth(
         Pixels to go by.
     centre : (x, y)
         Of the beam, pixels; may lie outside of the image.
-    degrees, pixels : (first, last)
-        Standard deviations of the kernels along and across the rings; `choose_kernels` finds what suits a scan.
+    is_counts : bool
+        Not asked: other values are taken like counts.
+    kernels : ((first, last) in degrees, (first, last) in pixels), optional
+        Standard deviations of the kernels along and across the rings; without it `choose_kernels` finds what suits.
 
     Returns
     -------
@@ -84,9 +86,10 @@ def polar_smooth(
     >>> bool(np.abs(healed / pattern - 1)[~known].mean() < 0.03)
     True
     """
-    grid = polar_map(known.shape, centre, STEP, _azimuths(degrees[1]))
+    kernels = kernels or choose_kernels(counts, known, centre)
+    grid = polar_map(known.shape, centre, STEP, _azimuths(kernels[0][1]))
     spread, weights = _spread(grid, counts, known)
-    rate = _through_levels(grid, _radial(grid, spread, weights), spread, weights, (degrees, pixels))
+    rate = _through_levels(grid, _radial(grid, spread, weights), spread, weights, kernels)
     return (grid.weights @ rate.ravel()).reshape(known.shape)
 
 
@@ -125,13 +128,13 @@ def choose_kernels(
 
 
 def radial_mean(
-    counts: NDArray[np.float32], known: NDArray[np.bool_], centre: tuple[float, float]
+    counts: NDArray[np.float32], known: NDArray[np.bool_], centre: tuple[float, float], is_counts: bool = True
 ) -> NDArray[np.float32]:
     """The mean of the known pixels at each distance from the beam centre; interpolated where none is known.
 
     Parameters
     ----------
-    counts, known, centre
+    counts, known, centre, is_counts
         As for `polar_smooth`.
 
     Returns

@@ -15,6 +15,7 @@ from scatterheal.dip.refit import Refitted, refit
 from scatterheal.dip.scene import settled
 from scatterheal.methods import baselines
 from scatterheal.pattern.pattern import Pattern
+from scatterheal.settings.methods import BASELINES
 from scatterheal.settings.runs import fit_of
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def without_each_fold(method: str, scan: Pattern, hidden: NDArray[np.integer]) -
     models : float32 array (folds, height, width) or (folds, height, width, 3)
         Nothing but NaN where the method needs a beam centre that the scan has not: it comes last, and stops no other.
     """
-    if scan.centre is None and method in baselines.NEED_CENTRE:
+    if scan.centre is None and BASELINES[method].needs_centre:
         log.warning("%s needs the beam centre, and this scan has none; give centre: [x, y]", method)
         return np.full((len(hidden), *scan.image.shape), np.nan, np.float32)
     known = [~scan.missing & (of_fold == 0) for of_fold in hidden]

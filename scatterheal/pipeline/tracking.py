@@ -33,8 +33,12 @@ UNTRACKED = (
     "scatterheal.storage",
     "scatterheal.pipeline.logs",
     "scatterheal.__version__",
-    # Checks of what users write. What they let through is a parameter.
-    "scatterheal.settings",
+    # Checks of what users write. What they let through is a parameter. Not settings.methods: it tells where methods lie.
+    "scatterheal.settings.models",
+    "scatterheal.settings.reading",
+    "scatterheal.settings.reference",
+    "scatterheal.settings.runs",
+    "scatterheal.settings.validated",
     # How a job gets to its end. Not compute.devices: it decides with which numbers a training computes.
     "scatterheal.compute.checkpoint",
     "scatterheal.compute.ending",

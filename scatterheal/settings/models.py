@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from scatterheal.settings.methods import BASELINES
+
 # No counts have a larger decimal logarithm.
 MOST_DECADES = 12
 
@@ -265,17 +267,7 @@ class Fit(Strict):
 
 
 AXES = tuple(name for name in Fit.model_fields if name != "device")
-Method = Literal[
-    "dip",
-    "polar_smooth",
-    "pyfai",
-    "liu2017",
-    "radial_mean",
-    "biharmonic",
-    "biharmonic_smooth",
-    "telea",
-    "navier_stokes",
-]
+Method = Literal[("dip", *BASELINES)]  # type: ignore[valid-type]
 
 
 class Config(Strict):
@@ -291,9 +283,11 @@ class Config(Strict):
     """Every combination of these values is a run; any key of `fit` but device may be an axis."""
     fit: Fit = Fit()
     """Hyperparameters that all runs share."""
-    methods: Annotated[list[Method], Field(min_length=1)] = ["dip"]
-    """dip: the grid's runs; any other is a run of its own, to compare with: polar_smooth, pyfai, liu2017, radial_mean,
-    biharmonic, biharmonic_smooth, telea, navier_stokes."""
+    methods: list[Method] = Field(
+        ["dip"],
+        min_length=1,
+        description=f"dip: the grid's runs; any other is a run of its own, to compare with: {', '.join(BASELINES)}.",
+    )
     search: Literal["grid", "halving"] = "grid"
     """grid: every network is trained to its end; halving: all are trained a little, and only those on that are best on
     the hidden pixels so far: at most a tenth of `iterations` times runs where the grid is large; in one job a scan."""
