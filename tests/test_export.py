@@ -179,7 +179,8 @@ def test_silx_shows_the_healed_image_first(tmp_path):
     assert (healed_again.data == healed).all()
 
 
-def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
+def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "no such package"))
     source = tmp_path / "scan.tif"
     source.write_bytes(b"counts")
     reasons = np.array([[0, 1], [0, 0]], np.uint16)
@@ -196,6 +197,7 @@ def test_the_header_is_in_si_units_and_the_record_comes_back(tmp_path):
     )
     assert (record["coverage"], record["not_validated_share"]) == ([{"side": 1, "within_68": 0.69}], 0.25)
     assert record["pixels"] == {"healed": 1, "not_validated": 1, "censored": 2}
+    assert record["versions"]["numpy"] == np.__version__ and record["versions"]["no such package"] is None
     write_hdf5(tmp_path / "healed.h5", healed, healed, reasons, record, KNOWN)
     with h5py.File(tmp_path / "healed.h5") as file:
         detector = file["entry/instrument/detector"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def record(
         "versions": {
             "scatterheal": __version__,
             "python": platform.python_version(),
-            **{package: version(package) for package in PACKAGES},
+            **{package: _version(package) for package in PACKAGES},
         },
     }
 
@@ -133,6 +133,14 @@ def mask_sha256(reasons: Bits) -> str:
     """
     narrowest = np.min_scalar_type(reasons.max()).newbyteorder("<")
     return hashlib.sha256(reasons.astype(narrowest).tobytes()).hexdigest()
+
+
+def _version(package: str) -> str | None:
+    """Of an installed package; some are optional."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _sha256(path: Path) -> str:

@@ -33,7 +33,7 @@ UNTRACKED = (
     "scatterheal.storage",
     "scatterheal.pipeline.logs",
     "scatterheal.__version__",
-    # Checks of what users write. What they let through is a parameter. Not settings.methods: it tells where methods lie.
+    # Checks of what users write. What they let through is a parameter. Not settings.methods: that says what runs.
     "scatterheal.settings.models",
     "scatterheal.settings.reading",
     "scatterheal.settings.reference",
