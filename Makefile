@@ -1,10 +1,11 @@
 # make run   set up, heal the demo scans, write the report
 # make test  set up, run the linters and the tests
+# make quick what to run every few minutes: ruff and the tests that neither train nor run Snakemake
 PYTHON ?= python3
 CORES ?= all
 BIN = .venv/bin
 
-.PHONY: run test clean
+.PHONY: run test quick clean
 
 run: .venv/installed
 	@echo "scatterheal: healing the scans that config.yaml names (the demo: a few minutes on 2 cores)"
@@ -14,13 +15,18 @@ run: .venv/installed
 	@echo "  healed images: results/<scan>/healed.tif, scores: results/summary.csv, all of it: results/report.html"
 
 test: .venv/installed
-	@echo "scatterheal: linters, doctests and tests (about 15 minutes on 2 cores)"
+	@echo "scatterheal: linters, doctests and tests (about 8 minutes on 2 cores)"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	@echo "scatterheal: all tests passed"
+
+quick: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow"
 
 clean:
 	rm -rf .venv

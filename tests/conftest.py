@@ -11,13 +11,20 @@ settings.load_profile("same")
 
 SCANS = Path(__file__).parent / "scans"
 SHARED = Path(__file__).parents[2] / "shared" / "scans"
-# The files that take longest.
-LONGEST = {"test_disk", "test_resume", "test_slurm", "test_workflow"}
+# The files that train or run Snakemake, the longest first. `make quick` leaves them out.
+SLOW = [
+    *("test_workflow", "test_slurm", "test_resume", "test_disk", "test_troubles", "test_search", "test_inpaint"),
+    *("test_fit", "test_fast", "test_side_by_side", "test_automatic", "test_real_scans", "test_doctor"),
+]
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first: of tests side by side none is left alone with one of them in the end."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    place = {name: number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(SLOW)))
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
