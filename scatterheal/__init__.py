@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scatterheal.version import __version__
+
 if TYPE_CHECKING:
     from scatterheal.api import Frame, Healed, find_mask, heal, read_frame
     from scatterheal.errors import ScanError
 
-__version__ = "0.1.0"
-__all__ = ["Frame", "Healed", "ScanError", "find_mask", "heal", "read_frame"]
+__all__ = ["Frame", "Healed", "ScanError", "__version__", "find_mask", "heal", "read_frame"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,4 +27,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return list(__all__)

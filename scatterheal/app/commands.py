@@ -10,10 +10,10 @@ from pathlib import Path
 
 import shtab
 
-from scatterheal import __version__
 from scatterheal.app.doctor import examine
 from scatterheal.app.options import add_scan_options
 from scatterheal.errors import ScanError
+from scatterheal.version import __version__
 
 # Seconds after which `doctor` ends itself and shows where it hung; it takes about ten.
 LIMIT = 120

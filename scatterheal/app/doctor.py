@@ -15,9 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import scatterheal
 from scatterheal.compute import limits
-from scatterheal.pattern.pattern import Pattern
+from scatterheal.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,14 +100,14 @@ def examine() -> Iterator[Finding]:
 
 def installation() -> list[Finding]:
     """Where scatterheal lives, and on what machine."""
-    folder = Path(scatterheal.__file__).parent
+    folder = Path(__file__).parents[1]
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # What the counts above do not know.
     by = "by the container or the cluster's job"
     cores_limit = f", limited to {limits.cores():.1f} {by}" if limits.cores() < math.inf else ""
     memory_limit = f", limited to {limits.memory() / GIB:.1f} GiB {by}" if limits.memory() < math.inf else ""
     return [
-        Finding("scatterheal", f"{scatterheal.__version__} in {folder}{_commit(folder.parent)}"),
+        Finding("scatterheal", f"{__version__} in {folder}{_commit(folder.parent)}"),
         Finding("python", f"{platform.python_version()} in {sys.prefix}"),
         Finding("platform", platform.platform()),
         Finding("cores", f"{usable} of {os.cpu_count()}{cores_limit}"),
@@ -242,6 +241,7 @@ def _demo_losses(device: torch.device) -> NDArray[np.float32]:
     from scatterheal.app.simulate import FRAME_CENTRE, FRAME_SHAPE, demo_frame, radius_and_azimuth
     from scatterheal.dip.fast import fit
     from scatterheal.dip.scene import prepare
+    from scatterheal.pattern.pattern import Pattern
     from scatterheal.pattern.units import scale_of
     from scatterheal.settings.models import Fit
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scatterheal import __version__
 from scatterheal.pattern.found import Found
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.healed import Healed
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pixels import REASONS, Bits
+from scatterheal.version import __version__
 
 # The packages that decide what is read, masked and painted.
 PACKAGES = (

@@ -32,7 +32,7 @@ UNTRACKED = (
     "scatterheal.errors",
     "scatterheal.storage",
     "scatterheal.pipeline.logs",
-    "scatterheal.__version__",
+    "scatterheal.version",
     # Checks of what users write. What they let through is a parameter. Not settings.methods: that says what runs.
     "scatterheal.settings.models",
     "scatterheal.settings.reading",
