@@ -6,6 +6,7 @@ import base64
 import html
 import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,8 @@ class Healed:
         """The method, its score, and what to know."""
         height, width = self.reasons.shape
         says = f"{height} x {width} pixels, {np.mean(self.reasons > 0):.1%} healed by {self.method}"
-        return "\n  ".join([f"<Healed: {says}, score {self.scores.score.iloc[0]:.4f}>", *self.remarks])
+        score = self.scores.score[self.scores.run == self.method].item()
+        return "\n  ".join([f"<Healed: {says}, score {score:.4f}>", *self.remarks])
 
     def _repr_html_(self) -> str:
         """The picture of a notebook: the scan, what is missing, what is healed."""
@@ -314,19 +316,20 @@ def heal(
     # torch is slow to import, and who reads frames or looks for masks needs none.
     from scatterheal.compute.devices import choose_device
 
+    began, allowed = time.monotonic(), seconds(budget)
     config, (image, crop) = configuration(settings, methods, seed), _cropped(counts)
-    intensity = intensity_of(image, crop, Colour())
+    intensity, geometry = intensity_of(image, crop, Colour()), geometry_of(crop, poni and Path(poni))
     if missing is None:
         mask = reasons_of(intensity, crop, Mask(), "auto", centre, poni and Path(poni))
+        check_share(mask.reasons, allow_large_mask=False)
     else:
-        mask = _given(missing, intensity.values, geometry_of(crop, poni and Path(poni)).beam_centre or centre)
+        mask = _given(missing, intensity.values, geometry.beam_centre if poni else centre, geometry.beam_centre)
     whole = Prepared(Cropped(image, crop), intensity, mask)
     source = provenance.of_array(image)
     if isinstance(counts, Frame):
         source = provenance.of_files(counts.path, linked_files(counts.path))
     asked = {"kind": "frame", "centre": list(centre) if centre else "auto", "poni": str(poni) if poni else None}
-    geometry = geometry_of(crop, poni and Path(poni))
-    return _heal(whole, config, source, asked, geometry, choose_device(device), seconds(budget), progress)
+    return _heal(whole, config, source, asked, geometry, choose_device(device), allowed, began, progress)
 
 
 def heal_scan(
@@ -354,11 +357,11 @@ def heal_scan(
     """
     from scatterheal.compute.devices import choose_device
 
-    whole = prepare(scan)
+    began, whole = time.monotonic(), prepare(scan)
     check_share(whole.reasons.reasons, scan.mask.allow_large_mask)
     source = provenance.of_files(scan.image, linked_files(scan.image))
     geometry, asked = geometry_of(whole.cropped.crop, scan.poni), scan.model_dump(mode="json")
-    return _heal(whole, config, source, asked, geometry, choose_device(device), budget, progress)
+    return _heal(whole, config, source, asked, geometry, choose_device(device), budget, began, progress)
 
 
 def configuration(settings: str | Mapping[str, Any], methods: Sequence[str] | None = None, seed: int = 0) -> Config:
@@ -399,12 +402,12 @@ def seconds(budget: float | str | None) -> float | None:
         return None
     told = re.fullmatch(r"\s*([0-9.]+)\s*(s|min|h)?\s*", str(budget))
     try:
-        time = float(told[1]) * {"s": 1, "min": 60, "h": 3600}[told[2] or "s"] if told else 0.0
+        allowed = float(told[1]) * {"s": 1, "min": 60, "h": 3600}[told[2] or "s"] if told else 0.0
     except ValueError:
-        time = 0.0
-    if not time > 0:
+        allowed = 0.0
+    if not allowed > 0:
         raise ScanError(f"budget: {budget!r} is no time; write seconds, or 30s, 2min, 1h")
-    return time
+    return allowed
 
 
 def _cropped(counts: ArrayLike | Frame) -> Cropped:
@@ -420,7 +423,12 @@ def _cropped(counts: ArrayLike | Frame) -> Cropped:
     return Cropped(image, Crop(image.shape, whole, header=Geometry(), detector=find_detector(image, None)))
 
 
-def _given(missing: ArrayLike, values: NDArray[np.float32], centre: tuple[float, float] | None) -> Reasons:
+def _given(
+    missing: ArrayLike,
+    values: NDArray[np.float32],
+    centre: tuple[float, float] | None,
+    header_centre: tuple[float, float] | None,
+) -> Reasons:
     """The mask that somebody brings: nothing else is looked for but, where it is not given, the centre."""
     given = np.asarray(missing)
     check_mask_file(given > 0, values.shape)
@@ -429,7 +437,7 @@ def _given(missing: ArrayLike, values: NDArray[np.float32], centre: tuple[float,
     check_share(reasons, allow_large_mask=True)
     if centre is not None:
         return Reasons(reasons, Found(BeamCentre(*centre, "given"), kind="frame"))
-    return Reasons(reasons, find_beam(values, reasons > 0)._replace(kind="frame"))
+    return Reasons(reasons, find_beam(values, reasons > 0, header_centre)._replace(kind="frame"))
 
 
 def _heal(
@@ -440,12 +448,14 @@ def _heal(
     geometry: Geometry,
     device: torch.device,
     budget: float | None,
+    began: float,
     progress: Callable[[float, str], None] | None,
 ) -> Healed:
-    """The stages after the mask, and what is told of them."""
+    """The stages after the mask, and what is told of them; the budget counts from the moment when all began."""
     from scatterheal.pipeline.in_memory import heal_in_memory
 
-    done, (reasons, found) = heal_in_memory(whole, config, device, budget, progress), whole.reasons
+    left = None if budget is None else max(budget - (time.monotonic() - began), 0.1)
+    done, (reasons, found) = heal_in_memory(whole, config, device, left, progress), whole.reasons
     model, sure = done.refitted.model.astype(np.float32), done.sure
     image = overlay(done.scan.image, done.scan.missing, model)
     healed = HealedPattern(image, model, sure.sd, sure.beyond, reasons, done.scan.flags)

@@ -106,7 +106,7 @@ def _unused(name: str, used: set[str]) -> str:
 
 def _line(path: Path, healed: Healed, folder: Path) -> str:
     """What a user is to know of a healed file: one line, and one for each doubt."""
-    best = healed.scores.iloc[0]
+    (best,) = (row for _, row in healed.scores.iterrows() if row.run == healed.method)
     relative = (
         f", {best.relative:.3f} times shot noise" if "relative" in best and best.relative == best.relative else ""
     )

@@ -102,33 +102,21 @@ def heal_in_memory(
     ScanError
         Nothing can be hidden or trained on, or there is less memory than a training takes.
     """
-    start, tell = time.monotonic(), progress or (lambda share, what: None)
+    began, tell = time.monotonic(), progress or (lambda share, what: None)
     scan = pattern_of(prepared.cropped.image, prepared.intensity, prepared.reasons)
     grey = grey_levels(prepared.intensity.values, prepared.intensity.meaning.unit)
     hidden = hide(prepared.reasons.reasons, grey, scan.centre, config.folds)
     runs = runs_of(config)
     methods = {run: asked for run, asked in runs.items() if asked["method"] != "dip"}
     networks = {run: settled(fit_of(asked), scan, device) for run, asked in runs.items() if run not in methods}
-    told: dict[str, _Told] = {}
-    for k, (run, asked) in enumerate(methods.items()):
-        if budget and told and time.monotonic() - start > METHODS_FIRST * budget:
-            break
-        tell(0.1 * k / len(methods), run)
-        models = without_each_fold(asked["method"], scan, hidden)
-        told[run] = _Told(models, np.zeros(hidden.shape, np.float32), judge(scan, models, hidden), asked)
-    refits = config.refits
+    told = _try_methods(scan, hidden, methods, began + METHODS_FIRST * budget if budget else np.inf, tell)
     if budget and networks:
-        # Rings are what a pattern has most of: the first of the grid is the polar canvas.
-        run, fit = next(iter(networks.items()))
-        until, refits = start + (1 - AFTERWARDS) * budget, 1
-        with _on_threads(_cores()):
-            training = Training(scan, folds_of(scan, hidden, fit, view_of(scan, fit)), fit, device)
-            _train_until(training, until, lambda share: tell(0.1 + 0.6 * share, run))
-        told[run] = _of_network(training.result(), hyperparameters_of(fit))
-    elif networks:
-        with _on_threads(1):
-            done = _train_all(scan, hidden, networks, config.search, device, tell)
-        told |= {run: _of_network(left, hyperparameters_of(networks[run])) for run, left in done.items()}
+        # The first of the grid, which the presets put there for that: the network that is best most often.
+        first, refits = dict([next(iter(networks.items()))]), 1
+        told |= _train_until(scan, hidden, first, device, began + (1 - AFTERWARDS) * budget, tell)
+    else:
+        told |= _train_all(scan, hidden, networks, config.search, device, tell)
+        refits = config.refits
     # In the order in which the workflow ranks them.
     told = {run: told[run] for run in runs if run in told}
     ranking = rank({run: of_run.taken for run, of_run in told.items()}, {run: of.metrics for run, of in told.items()})
@@ -145,8 +133,22 @@ def heal_in_memory(
     return Outcome(scan, hidden, ranking, best, runs[best], of_best.metrics, again, sure)
 
 
-def _of_network(left: Inpainted, taken: Mapping[str, Any]) -> _Told:
-    return _Told(left.models, left.spreads, left.metrics, taken)
+def _try_methods(
+    scan: Pattern,
+    hidden: NDArray[np.unsignedinteger],
+    methods: Mapping[str, Mapping[str, Any]],
+    until: float,
+    tell: Progress,
+) -> dict[str, _Told]:
+    """The methods that are no network: the first one, and as many more as begin before this moment (monotonic)."""
+    told: dict[str, _Told] = {}
+    for k, (run, asked) in enumerate(methods.items()):
+        if told and time.monotonic() > until:
+            break
+        tell(0.1 * k / len(methods), run)
+        models = without_each_fold(asked["method"], scan, hidden)
+        told[run] = _Told(models, np.zeros(hidden.shape, np.float32), judge(scan, models, hidden), asked)
+    return told
 
 
 def _train_all(
@@ -156,11 +158,8 @@ def _train_all(
     search: str,
     device: torch.device,
     tell: Progress,
-) -> dict[str, Inpainted]:
+) -> dict[str, _Told]:
     """Every network to its end, as many at a time as there are cores; or the best of them, by halving."""
-    if search == "halving":
-        tell(0.1, "all networks, the best of them to their end")
-        return dict(halving(trainings(scan, hidden, networks, device), device))
     views, looks = views_of(scan, networks), count(1)
 
     def train(run: str) -> Inpainted:
@@ -171,19 +170,40 @@ def _train_all(
             tell(0.1 + 0.6 * next(looks) / (LOOKS * len(networks)), run)
         return training.result()
 
-    return dict(zip(networks, side_by_side(train, networks, device, at_once=_cores()), strict=True))
+    with _on_threads(1):
+        if search == "halving" and networks:
+            tell(0.1, "all networks, the best of them to their end")
+            left = dict(halving(trainings(scan, hidden, networks, device), device))
+        else:
+            left = dict(zip(networks, side_by_side(train, networks, device, at_once=_cores()), strict=True))
+    return {run: _of_network(done, networks[run]) for run, done in left.items()}
 
 
-def _train_until(training: Training, until: float, tell: Callable[[float], None]) -> None:
-    """Train on for as long as there is time left, at this moment (monotonic), to fit it once more with all pixels."""
-    began = time.monotonic()
-    while not training.ended:
-        training.advance(training.trained + 1)
-        now = time.monotonic()
-        again = (now - began) / len(training.folds)
-        tell(min((now - began + again) / (until - began), 1))
-        if now + again > until:
-            return
+def _train_until(
+    scan: Pattern,
+    hidden: NDArray[np.unsignedinteger],
+    network: Mapping[str, Fit],
+    device: torch.device,
+    until: float,
+    tell: Progress,
+) -> dict[str, _Told]:
+    """One network, for as long as there is time left, at this moment (monotonic), to fit it again with all pixels."""
+    ((run, fit),) = network.items()
+    with _on_threads(_cores()):
+        began = time.monotonic()
+        training = Training(scan, folds_of(scan, hidden, fit, view_of(scan, fit)), fit, device)
+        while not training.ended:
+            training.advance(training.trained + 1)
+            now = time.monotonic()
+            again = (now - began) / len(training.folds)
+            tell(0.1 + 0.6 * min((now - began + again) / max(until - began, 0.1), 1), run)
+            if now + again > until:
+                break
+        return {run: _of_network(training.result(), fit)}
+
+
+def _of_network(left: Inpainted, fit: Fit) -> _Told:
+    return _Told(left.models, left.spreads, left.metrics, hyperparameters_of(fit))
 
 
 def _cores() -> int:
