@@ -87,6 +87,9 @@ def test_a_module_counts_as_a_whole_where_nothing_tells_what_of_it_is_used(behin
         ("def a():\n    return globals()['b']()", {"a", "b"}),
         ("if True:\n    def a():\n        return b()", {"a", "b"}),
         ("def a(x: b) -> b:\n    return x", {"a"}),
+        ("class a(NamedTuple):\n    x: b", {"a"}),
+        ("class a(NamedTuple):\n    x: int = b()", {"a", "b"}),
+        ("class a(Model):\n    x: b", {"a", "b"}),
     ],
 )
 def test_what_a_definition_names_counts_but_for_the_types_of_its_arguments(behind, module, found):
@@ -182,7 +185,7 @@ def test_a_definition_that_is_used_changes_the_hash(tmp_path, old, new):
         ),
         ("rank", {"validation.rank"}, {"dip.loop"}),
         ("baseline", {"methods.liu2017", "methods.opencv", "methods.pyfai"}, {"dip.loop", "pattern.pixels"}),
-        ("mask", {"mask.beamstop", "polar.centre", "reading.detectors"}, {"reading.crop", "dip.loop"}),
+        ("mask", {"mask.beamstop", "polar.centre", "reading.detectors"}, {"validation.holdout", "dip.loop"}),
         ("mask_overlay", {"pictures.mask_overlay", "pictures.style", "pattern.pixels"}, {"mask.beamstop"}),
     ],
 )

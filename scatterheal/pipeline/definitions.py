@@ -268,7 +268,11 @@ def sort_scope(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST], set[str]]:
     if isinstance(node, DEFINITIONS):
         node.body = [part for part in node.body if not is_words(part)] or [ast.Pass()]
     if isinstance(node, ast.ClassDef):
-        return [*node.decorator_list, *node.bases, *node.keywords], [*node.body], set()
+        body = node.body
+        if any(isinstance(base, ast.Name) and base.id == "NamedTuple" for base in node.bases):
+            # Nothing looks at the types of its fields, and whoever makes what is in them counts.
+            body = [part.value if isinstance(part, ast.AnnAssign) else part for part in body]
+        return [*node.decorator_list, *node.bases, *node.keywords], [part for part in body if part], set()
     if isinstance(node, (*FUNCTIONS, ast.Lambda)):
         own = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
         if isinstance(node, ast.Lambda):
