@@ -184,7 +184,7 @@ def test_a_definition_that_is_used_changes_the_hash(tmp_path, old, new):
             {"methods.pyfai", "pattern.pixels"},
         ),
         ("rank", {"validation.rank"}, {"dip.loop"}),
-        ("baseline", {"methods.liu2017", "methods.opencv", "methods.pyfai"}, {"dip.loop", "pattern.pixels"}),
+        ("baseline", {"methods.liu2017", "methods.opencv", "methods.pyfai"}, {"dip.network", "pattern.pixels"}),
         ("mask", {"mask.beamstop", "polar.centre", "reading.detectors"}, {"validation.holdout", "dip.loop"}),
         ("mask_overlay", {"pictures.mask_overlay", "pictures.style", "pattern.pixels"}, {"mask.beamstop"}),
     ],

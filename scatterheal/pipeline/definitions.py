@@ -187,7 +187,14 @@ def acts_on_import(node: ast.stmt, here: Module, package: Path) -> bool:
     names = {part.id for each in called for part in ast.walk(each) if isinstance(part, ast.Name)}
     inside = f"{package.name}."
     stand_for = [of for name in names for of in here.imports.get(name, ())]
-    return not names.isdisjoint(here.definitions) or any(of.startswith(inside) for of in stand_for)
+    # To make a named tuple is to do nothing else.
+    own = (each for name in names for each in here.definitions.get(name, ()))
+    return not all(map(is_named_tuple, own)) or any(of.startswith(inside) for of in stand_for)
+
+
+def is_named_tuple(node: ast.AST) -> bool:
+    """Whether a statement defines a named tuple."""
+    return isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "NamedTuple" for b in node.bases)
 
 
 def is_words(node: ast.AST) -> bool:
@@ -269,7 +276,7 @@ def sort_scope(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST], set[str]]:
         node.body = [part for part in node.body if not is_words(part)] or [ast.Pass()]
     if isinstance(node, ast.ClassDef):
         body = node.body
-        if any(isinstance(base, ast.Name) and base.id == "NamedTuple" for base in node.bases):
+        if is_named_tuple(node):
             # Nothing looks at the types of its fields, and whoever makes what is in them counts.
             body = [part.value if isinstance(part, ast.AnnAssign) else part for part in body]
         return [*node.decorator_list, *node.bases, *node.keywords], [part for part in body if part], set()
