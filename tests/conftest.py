@@ -11,10 +11,11 @@ settings.load_profile("same")
 
 SCANS = Path(__file__).parent / "scans"
 SHARED = Path(__file__).parents[2] / "shared" / "scans"
-# The files that train or run Snakemake, the longest first. `make quick` leaves them out.
+# The files that train, run Snakemake or start many processes, the longest first. `make quick` leaves them out.
 SLOW = [
     *("test_workflow", "test_slurm", "test_resume", "test_disk", "test_troubles", "test_search", "test_inpaint"),
-    *("test_fit", "test_fast", "test_side_by_side", "test_automatic", "test_real_scans", "test_doctor"),
+    *("test_fit", "test_fast", "test_side_by_side", "test_elsewhere", "test_wheel", "test_add", "test_api"),
+    *("test_real_scans", "test_automatic", "test_doctor", "test_devices", "test_portable"),
 ]
 
 
