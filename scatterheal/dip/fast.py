@@ -1,4 +1,4 @@
-"""The fast engine: the training loop of `scatterheal.fit` in fewer, larger and cheaper steps, to the same result.
+"""The fast engine: the training loop of `scatterheal.dip.loop` in fewer, larger and cheaper steps, to the same result.
 
 Every change is exact but for rounding: an upsampling and the convolution after it are one transposed convolution with
 fewer multiplications; batch normalisation comes before the upsampling, where there are four times fewer pixels; 1 x 1

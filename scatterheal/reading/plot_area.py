@@ -1,4 +1,4 @@
-"""Cut a scan out of its file: the plot area of a figure and its colour bar, or a whole frame."""
+"""The plot area of a figure, its colour bar, and what the labels of the bar say."""
 
 from __future__ import annotations
 
