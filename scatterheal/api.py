@@ -210,7 +210,7 @@ def read_frame(path: str | Path, data: str | None = None, frame: int | str | Non
     Examples
     --------
     >>> read_frame("scans/demo_waxs.tif").counts.shape
-    (228, 268)
+    (180, 164)
     """
     image, crop = crop_scan(Path(path), "frame", "auto", data, frame)
     return Frame(image, crop, Path(path))
