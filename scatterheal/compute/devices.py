@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from scatterheal.errors import ScanError
@@ -19,6 +22,31 @@ def use_threads(count: int) -> None:
     """
     torch.set_flush_denormal(True)
     torch.set_num_threads(count)
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Compute on so many threads within a block, and then on as many as before.
+
+    Parameters
+    ----------
+    count : int
+
+    Examples
+    --------
+    >>> before = torch.get_num_threads()
+    >>> with on_threads(before + 1):
+    ...     torch.get_num_threads() - before
+    1
+    >>> torch.get_num_threads() == before
+    True
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def choose_device(wanted: str) -> torch.device:

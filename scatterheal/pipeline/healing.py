@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from scatterheal.compute.checkpoint import SideFile
@@ -17,6 +16,9 @@ from scatterheal.methods import baselines
 from scatterheal.pattern.pattern import Pattern
 from scatterheal.settings.methods import BASELINES
 from scatterheal.settings.runs import fit_of
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 

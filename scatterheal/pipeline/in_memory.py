@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from scatterheal.compute import limits
+from scatterheal.compute.devices import on_threads
 from scatterheal.compute.side_by_side import side_by_side
 from scatterheal.dip.fold import folds_of
 from scatterheal.dip.halving import halving, trainings
@@ -33,6 +33,9 @@ from scatterheal.validation.certainty import Certainty, certainty
 from scatterheal.validation.holdout import hide
 from scatterheal.validation.judge import judge
 from scatterheal.validation.rank import chosen, rank
+
+if TYPE_CHECKING:
+    import torch
 
 Progress = Callable[[float, str], None]
 """Told of each step: the share of all work that is done, and what is done now."""
@@ -124,7 +127,7 @@ def heal_in_memory(
     tell(0.7, f"{best}, with all valid pixels")
     iterations = told[best].metrics.get("iterations", 0)
     seeds = refit_seeds(runs[best], config.folds, refits)
-    with _on_threads(_cores() if budget else 1):
+    with _quietly_on_threads(_cores() if budget else 1):
         again = with_all_pixels(scan, runs[best], iterations, seeds, device, at_once=None if budget else _cores())
     tell(0.95, "how sure it is")
     of_best = told[best]
@@ -170,7 +173,7 @@ def _train_all(
             tell(0.1 + 0.6 * next(looks) / (LOOKS * len(networks)), run)
         return training.result()
 
-    with _on_threads(1):
+    with _quietly_on_threads(1):
         if search == "halving" and networks:
             tell(0.1, "all networks, the best of them to their end")
             left = dict(halving(trainings(scan, hidden, networks, device), device))
@@ -189,7 +192,7 @@ def _train_until(
 ) -> dict[str, _Told]:
     """One network, for as long as there is time left, at this moment (monotonic), to fit it again with all pixels."""
     ((run, fit),) = network.items()
-    with _on_threads(_cores()):
+    with _quietly_on_threads(_cores()):
         began = time.monotonic()
         training = Training(scan, folds_of(scan, hidden, fit, view_of(scan, fit)), fit, device)
         while not training.ended:
@@ -212,16 +215,15 @@ def _cores() -> int:
 
 
 @contextmanager
-def _on_threads(threads: int) -> Iterator[None]:
+def _quietly_on_threads(threads: int) -> Iterator[None]:
     """Let each training compute on so many threads, quietly, and leave PyTorch and the logs as they were."""
-    before, loggers = torch.get_num_threads(), [logging.getLogger(name) for name in QUIET]
+    loggers = [logging.getLogger(name) for name in QUIET]
     levels = [logger.level for logger in loggers]
-    torch.set_num_threads(threads)
     for logger in loggers:
         logger.setLevel(logging.WARNING)
     try:
-        yield
+        with on_threads(threads):
+            yield
     finally:
-        torch.set_num_threads(before)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
