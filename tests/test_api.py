@@ -133,7 +133,7 @@ def test_the_shell_heals_what_it_can_and_says_the_rest_in_one_line(tmp_path, mon
     asked = ["heal", "frame.npy", "none.cbf", "--settings", "quick.yaml", "--method", "dip", "--centre", "44,38"]
     assert commands.main(asked) == 1
     said = capsys.readouterr()
-    assert said.out.startswith("frame.npy: 6.") and "healed by run, score" in said.out
+    assert said.out.startswith("frame.npy: 6.") and "of the pixels healed by run (" in said.out
     assert "none.cbf: there is no such file" in said.err
     frame = scatterheal.read_frame("frame.npy")
     healed = scatterheal.heal(frame, centre=CENTRE, settings=QUICK, methods=["dip"])

@@ -189,7 +189,7 @@ def test_real_frame_every_method(real_scans):
     cut = (slice(300, 560), slice(250, 520))
     counts, known = prepared.intensity.values[cut], prepared.reasons.reasons[cut] == 0
     hidden = known & ~np.roll(known, (40, 60), (0, 1))
-    centre = (prepared.reasons.centre[0] - 250, prepared.reasons.centre[1] - 300)
+    centre = (prepared.reasons.found.beam_centre[0] - 250, prepared.reasons.found.beam_centre[1] - 300)
     wrong = {}
     for method in METHODS:
         rate = np.maximum(heal(method, counts, known & ~hidden, centre)[hidden], 0.05)

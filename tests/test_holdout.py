@@ -135,7 +135,7 @@ def test_real_scans_lose_a_tenth_in_every_fold(real_scans, name):
     scan = prepare(real_scans[name])
     reasons = scan.reasons.reasons
     grey = grey_levels(scan.intensity.values, scan.intensity.meaning.unit)
-    hidden = holdout.hide(reasons, grey, scan.reasons.centre, 3)
+    hidden = holdout.hide(reasons, grey, scan.reasons.found.beam_centre, 3)
     share = (hidden > 0).sum(axis=(1, 2)) / (reasons == 0).sum()
     assert (share > 0.05).all() and (share < holdout.MOST).all()
     copied = np.bitwise_or.reduce(reasons, axis=None) & (pixels.GAP | pixels.STRIPE | pixels.BEAMSTOP | pixels.HOLDER)

@@ -230,7 +230,7 @@ def test_hardly_anything_valid():
 def test_ring_of_a_real_scan(real_scans):
     prepared = prepare(real_scans["HDPE_85_low_frame"])
     counts, valid = prepared.intensity.values, prepared.reasons.reasons == 0
-    radius, chi = radius_and_chi(counts.shape, prepared.reasons.centre)
+    radius, chi = radius_and_chi(counts.shape, prepared.reasons.found.beam_centre)
     ring = find_ring(counts, valid, radius, chi)
     assert ring.kind == "ring" and ring.radius == pytest.approx(357.5, abs=0.5)
     curve = azimuthal_profile(Measured(counts, valid, np.nan_to_num(counts), np.zeros(counts.shape)), radius, chi, ring)

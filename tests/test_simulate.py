@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scatterheal.app import simulate
 from scatterheal.mask.shapes import draw
 from scatterheal.pipeline.prepare import prepare
+from scatterheal.settings.models import Shape
 from scatterheal.settings.reading import read_scans, scan_files
 from scatterheal.storage import read_tiff
 
@@ -39,7 +40,7 @@ def test_valid_pixels_hold_poisson_counts_of_the_rate(name, scan):
     assert rate.mean() == pytest.approx(simulate.SCENES[name].mean, rel=1e-3)
     assert abs((counts - rate).sum()) < 4 * np.sqrt(rate.sum())
     # A shadow that reached beyond the mask would take counts from the pixels round it.
-    rim = draw({"circle": (*simulate.SCENES[name].beamstop[:2], 40)}, np.zeros(valid.shape))[valid]
+    rim = draw(Shape(circle=(*simulate.SCENES[name].beamstop[:2], 40)), np.zeros(valid.shape))[valid]
     assert abs((counts - rate)[rim].sum()) < 4 * np.sqrt(rate[rim].sum())
     chi_squared = (counts - rate) ** 2 / rate
     assert chi_squared.mean() == pytest.approx(1, abs=5 * chi_squared.std() / np.sqrt(chi_squared.size))
@@ -52,7 +53,7 @@ def test_the_pipeline_masks_just_what_was_put_in(name, scan, tmp_path, monkeypat
     assert not refused
     found = prepare(scans[name])
     assert_array_equal(found.reasons.reasons, scan.reasons)
-    assert found.reasons.centre == scan.centre
+    assert found.reasons.found.beam_centre == scan.centre
     assert_array_equal(found.intensity.values[scan.reasons == 0], scan.counts[scan.reasons == 0])
     assert_array_equal(read_tiff(tmp_path / f"{name}_truth.tif"), scan.rate)
 

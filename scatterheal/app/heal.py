@@ -107,12 +107,10 @@ def _unused(name: str, used: set[str]) -> str:
 def _line(path: Path, healed: Healed, folder: Path) -> str:
     """What a user is to know of a healed file: one line, and one for each doubt."""
     (best,) = (row for _, row in healed.scores.iterrows() if row.run == healed.method)
-    relative = (
-        f", {best.relative:.3f} times shot noise" if "relative" in best and best.relative == best.relative else ""
-    )
-    beyond = healed.beyond.sum() / max((healed.reasons > 0).sum(), 1)
+    missing = healed.reasons > 0
+    unchecked = healed.beyond.sum() / max(missing.sum(), 1)
     says = (
-        f"{path}: {(healed.reasons > 0).mean():.1%} healed by {healed.method}, score {best.score:.4f}{relative}, "
-        f"{beyond:.0%} of that beyond validation; {folder}/healed.tif"
+        f"{path}: {missing.mean():.1%} of the pixels healed by {healed.method} ({unchecked:.0%} of them behind the "
+        f"beamstop or too far to check), score {best.score:.4f}; {folder}/healed.tif"
     )
     return "\n".join([says, *(f"  take care: {remark}" for remark in healed.remarks)])

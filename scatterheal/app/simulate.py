@@ -21,6 +21,7 @@ from scatterheal.pattern import pixels
 from scatterheal.reading.bitmaps import Rgb
 from scatterheal.reading.detectors import detector_gaps
 from scatterheal.reading.plot_area import Box
+from scatterheal.settings.models import Shape
 from scatterheal.storage import replacing, write_png, write_tiff
 
 Expected = NDArray[np.float64]
@@ -412,8 +413,8 @@ def simulated(name: str) -> Simulated:
     shape = (scene.box.height, scene.box.width)
     gaps = scene.box.of(detector_gaps("Pilatus1M", WHOLE))
     flat = np.zeros(shape, np.float32)
-    beamstop = draw({"circle": scene.beamstop}, flat)
-    holder = draw({"polygon": scene.holder}, flat)
+    beamstop = draw(Shape(circle=scene.beamstop), flat)
+    holder = draw(Shape(polygon=scene.holder), flat)
     reasons = pixels.GAP * gaps | pixels.BEAMSTOP * beamstop | pixels.HOLDER * holder
     expected = integrated(partial(on_detector, scene), shape, scene.centre)
     expected *= scene.mean / expected[reasons == 0].mean()

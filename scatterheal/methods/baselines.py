@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
-from scatterheal.methods.smoothest import Centre, Image, Missing
+from scatterheal.methods.arrays import Centre, Image, Known
 from scatterheal.pattern.units import PSEUDO_COUNTS
 from scatterheal.settings.methods import BASELINES
 
@@ -85,7 +85,7 @@ def heal(
     return healed if BASELINES[method].is_smooth else np.where(known, image, healed).astype(np.float32)
 
 
-def _function(method: str) -> Callable[[Image, Missing, Centre | None, bool], Image]:
+def _function(method: str) -> Callable[[Image, Known, Centre | None, bool], Image]:
     """A method's function; its module is imported now."""
     baseline = BASELINES[method]
     if baseline.package and find_spec(baseline.package) is None:

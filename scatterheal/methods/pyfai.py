@@ -7,14 +7,14 @@ import math
 
 import numpy as np
 
+from scatterheal.methods.arrays import Centre, Image, Known
 from scatterheal.methods.polar_smooth import radial_mean
-from scatterheal.methods.smoothest import Centre, Image, Missing
 
 # Radii (the fewest) and azimuths of pyFAI's polar image, and the width of its radial bins, pixels (the most).
 RADII, AZIMUTHS, BIN = 512, 512, 1.5
 
 
-def pyfai(filled: Image, known: Missing, centre: Centre, is_counts: bool) -> Image:
+def pyfai(filled: Image, known: Known, centre: Centre, is_counts: bool) -> Image:
     """Each missing polar bin from the nearest valid ones of its ring."""
     for package in ("pyFAI", "silx"):
         logging.getLogger(package).setLevel(logging.CRITICAL)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Image = NDArray[np.float32]
-Missing = NDArray[np.bool_]
-Centre = tuple[float, float]
+from scatterheal.methods.arrays import Centre, Image, Known
 
 # Standard deviation, pixels, of the smoothing before biharmonic_smooth: its holes' edges are noise otherwise.
 SMOOTHING = 1.5
@@ -24,7 +21,7 @@ def from_log(healed: Image, is_counts: bool) -> Image:
     return np.expm1(healed) if is_counts else healed
 
 
-def biharmonic(filled: Image, known: Missing, centre: Centre | None, is_counts: bool) -> Image:
+def biharmonic(filled: Image, known: Known, centre: Centre | None, is_counts: bool) -> Image:
     """The smoothest surface through the pixels at the holes' edges."""
     from skimage.restoration import inpaint_biharmonic
 
@@ -32,7 +29,7 @@ def biharmonic(filled: Image, known: Missing, centre: Centre | None, is_counts: 
     return np.where(known, filled, from_log(healed, is_counts))
 
 
-def biharmonic_smooth(filled: Image, known: Missing, centre: Centre | None, is_counts: bool) -> Image:
+def biharmonic_smooth(filled: Image, known: Known, centre: Centre | None, is_counts: bool) -> Image:
     """The same through a local mean of the known pixels."""
     share = ndimage.gaussian_filter(known.astype(np.float32), SMOOTHING)
     mean = ndimage.gaussian_filter(np.where(known, filled, 0), SMOOTHING) / np.maximum(share, 1e-6)
