@@ -1,6 +1,6 @@
 # make run   set up, heal the demo scans, write the report
 # make test  set up, run the linters and the tests
-# make quick what to run every few minutes: ruff and the tests that neither train nor run Snakemake
+# make quick what to run every few minutes: ruff, mypy and the tests that neither train nor run Snakemake
 PYTHON ?= python3
 CORES ?= all
 BIN = .venv/bin
@@ -18,6 +18,7 @@ test: .venv/installed
 	@echo "scatterheal: linters, doctests and tests (about 8 minutes on 2 cores)"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -26,6 +27,7 @@ test: .venv/installed
 quick: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow"
 
 clean:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -187,7 +187,7 @@ class Healed:
         return HealedPattern(self.image, self.model, self.sd, self.beyond, self.reasons, self.flags)
 
 
-def read_frame(path: str | Path, data: str | None = None, frame: int | str | None = None) -> Frame:
+def read_frame(path: str | Path, data: str | None = None, frame: int | Literal["sum"] | None = None) -> Frame:
     """Read a detector frame: CBF, EDF, TIFF, HDF5 (NeXus, Eiger), NPY, MATLAB .fig and others that fabio knows.
 
     Parameters
@@ -213,7 +213,7 @@ def read_frame(path: str | Path, data: str | None = None, frame: int | str | Non
     (180, 164)
     """
     image, crop = crop_scan(Path(path), "frame", "auto", data, frame)
-    return Frame(image, crop, Path(path))
+    return Frame(image.astype(np.float32, copy=False), crop, Path(path))
 
 
 def find_mask(
@@ -250,7 +250,7 @@ def find_mask(
     600
     """
     image, crop = _cropped(counts)
-    return reasons_of(intensity_of(image, crop, Colour()), crop, Mask(), "auto", centre, poni and Path(poni))
+    return reasons_of(intensity_of(image, crop, Colour()), crop, Mask(), "auto", centre, _path(poni))
 
 
 def heal(
@@ -318,9 +318,9 @@ def heal(
 
     began, allowed = time.monotonic(), seconds(budget)
     config, (image, crop) = configuration(settings, methods, seed), _cropped(counts)
-    intensity, geometry = intensity_of(image, crop, Colour()), geometry_of(crop, poni and Path(poni))
+    intensity, geometry = intensity_of(image, crop, Colour()), geometry_of(crop, _path(poni))
     if missing is None:
-        mask = reasons_of(intensity, crop, Mask(), "auto", centre, poni and Path(poni))
+        mask = reasons_of(intensity, crop, Mask(), "auto", centre, _path(poni))
         check_share(mask.reasons, allow_large_mask=False)
     else:
         mask = _given(missing, intensity.values, geometry.beam_centre if poni else centre, geometry.beam_centre)
@@ -377,7 +377,7 @@ def configuration(settings: str | Mapping[str, Any], methods: Sequence[str] | No
     >>> configuration({"fit": {"iterations": 50}}, ["dip", "pyfai"], seed=3).fit.seed
     3
     """
-    raw = {"preset": settings} if isinstance(settings, str) else dict(settings)
+    raw: dict[str, Any] = {"preset": settings} if isinstance(settings, str) else dict(settings)
     if methods is not None or "methods" not in raw:
         raw["methods"] = list(METHODS if methods is None else methods)
     if seed:
@@ -408,6 +408,10 @@ def seconds(budget: float | str | None) -> float | None:
     if not allowed > 0:
         raise ScanError(f"budget: {budget!r} is no time; write seconds, or 30s, 2min, 1h")
     return allowed
+
+
+def _path(poni: str | Path | None) -> Path | None:
+    return Path(poni) if poni else None
 
 
 def _cropped(counts: ArrayLike | Frame) -> Cropped:

@@ -61,7 +61,7 @@ def trouble(path: Path | str, error: OSError) -> str:
     'results/healed.tif: No space left on device; make room there, and start again'
     """
     reason = error.strerror or " ".join(str(error).split())
-    return f"{path}: {reason}; {REMEDIES.get(error.errno, 'see that there is room')}, and start again"
+    return f"{path}: {reason}; {REMEDIES.get(error.errno or 0, 'see that there is room')}, and start again"
 
 
 def part_of(path: Path) -> Path:
@@ -128,8 +128,10 @@ def write_tiff(path: Path, image: NDArray, compress: bool = False, description: 
         photometric = "rgb" if image.ndim == 3 else "minisblack"
         compression = "zlib" if compress else None
         # Without metadata: tifffile's own, which it reads shapes from, would be a second ImageDescription.
-        described = {} if description is None else {"description": description, "metadata": None}
-        tifffile.imwrite(part, image, photometric=photometric, compression=compression, **described)
+        metadata: dict[str, Any] | None = {} if description is None else None
+        tifffile.imwrite(
+            part, image, photometric=photometric, compression=compression, description=description, metadata=metadata
+        )
 
 
 def read_tiff(path: Path) -> NDArray:

@@ -76,7 +76,7 @@ def add(path: Path, folder: Path, options: argparse.Namespace | None = None) -> 
     image = _near(path, folder)
     name = _free_name(path, image, folder)
     target, overlay = folder / f"{name}.yaml", folder / f"{name}_mask.png"
-    frames, prepared, problem, summary = 1, None, None, []
+    frames, prepared, problem, summary = 1, None, "", []
     try:
         frames = count_frames(path, keys.get("data")) if keys["kind"] == "frame" else 1
         if frames > 1:
@@ -139,14 +139,17 @@ def _found(prepared: Prepared) -> dict[str, str]:
     centre, detector = found.centre, found.detector
     lines = {}
     if prepared.cropped.image.ndim == 2:
-        lines["detector"] = f"found {detector.name}: {detector.sure}" if detector else "none of pyFAI's is known"
+        if isinstance(detector, str):
+            lines["detector"] = f"given: {detector}"
+        else:
+            lines["detector"] = f"found {detector.name}: {detector.sure}" if detector else "none of pyFAI's is known"
     else:
         meaning = prepared.intensity.meaning
         lines["colour"] = meaning.how
         if meaning.colour_scale:
             lines["colour"] += f"; {meaning.colour_scale.off_share:.1%} of the pixels are off it"
     if centre is None:
-        lines["centre"] = found.problem
+        lines["centre"] = found.problem or "not found"
     else:
         sure = "" if centre.sd is None else f", sd {centre.sd:.1f} pixels"
         lines["centre"] = f"found [{centre.x:.1f}, {centre.y:.1f}] by {centre.how}{sure}"
@@ -175,14 +178,14 @@ def _found(prepared: Prepared) -> dict[str, str]:
 
 def _shape(record: Part, shape: tuple[int, int]) -> str:
     """A found part as one would write it in the YAML, and how much comes through."""
-    if record.radius:
+    if record.radius and record.centre:
         drawn = f"circle: [{', '.join(map(str, [*record.centre, record.radius]))}]"
     elif record.polygon:
         height, width = shape
         inside = Outline(record.polygon).clip_to_bbox(Bbox([[-0.5, -0.5], [width - 0.5, height - 0.5]]))
-        drawn = f"polygon: {inside.vertices[: len(inside.vertices) - 1].round(1).tolist()}"
+        drawn = f"polygon: {np.asarray(inside.vertices)[:-1].round(1).tolist()}"
     else:
-        drawn = f"rectangle: {list(record.box)}"
+        drawn = f"rectangle: {list(record.box or ())}"
     return f"found {{{drawn}}}, transmission {record.transmission:.2f}"
 
 

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="scatterheal", description="Heal X-ray scattering images.", epilog=CODES)
     parser.add_argument("--version", action="version", version=f"scatterheal {__version__}")
+    # shtab looks for an attribute `complete`, of which argparse's types know nothing.
     shtab.add_argument_to(parser, "--print-completion", help="print a shell's completion of commands and files")
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -48,17 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     command = commands.add_parser("add", help="write a starter YAML and a mask picture for each of your files")
     files = command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a detector frame or a figure")
-    files.complete = shtab.FILE
+    files.complete = shtab.FILE  # type: ignore[attr-defined]
     folder = command.add_argument("--scans", type=Path, default="scans", help="folder of YAML files (default: scans)")
-    folder.complete = shtab.DIRECTORY
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     add_scan_options(command)
     command.set_defaults(run=add)
 
     command = commands.add_parser("heal", help="heal files here and now, without the workflow")
     files = command.add_argument("paths", nargs="+", type=Path, metavar="FRAME", help="a detector frame or a figure")
-    files.complete = shtab.FILE
+    files.complete = shtab.FILE  # type: ignore[attr-defined]
     folder = command.add_argument("-o", "--output", default="healed", help="folder of the results (default: healed)")
-    folder.complete = shtab.DIRECTORY
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     command.add_argument(
         "--settings", default="scattering", help="a preset (scattering, paper), or a file like config.yaml"
     )
@@ -131,7 +132,7 @@ def doctor() -> int:
         0 where everything works, 1 otherwise.
     """
     # A broken driver can hang where no exception reaches.
-    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__ or sys.stderr)
     problems = []
     try:
         for finding in examine():

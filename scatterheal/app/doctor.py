@@ -321,9 +321,10 @@ def _layer_time(device: torch.device, bfloat16: bool) -> float:
     from torch import nn
 
     layer = nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32), nn.LeakyReLU(0.2))
-    layer = layer.to(device, memory_format=torch.channels_last)
+    # torch's types do not know that a module takes a memory format.
+    layer = layer.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = torch.rand(1, 32, 192, 160, device=device).contiguous(memory_format=torch.channels_last).requires_grad_()
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + 0.8
     # At least one: without hardware for it, 16 bits can take a second.
     while not times or time.perf_counter() < end:

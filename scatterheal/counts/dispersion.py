@@ -74,7 +74,7 @@ def block_sums(
     rows, columns = (length // side for length in counts.shape)
     blocks = (rows, side, columns, side)
     known = np.where(missing, 0, counts)[: rows * side, : columns * side]
-    spoilt = missing[: rows * side, : columns * side].reshape(blocks).any(axis=(1, 3))
+    spoilt = np.logical_or.reduce(missing[: rows * side, : columns * side].reshape(blocks), axis=(1, 3))
     return known.reshape(blocks).sum(axis=(1, 3), dtype=np.float64), spoilt
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from scatterheal.settings.models import Fit
 
 # As torch.optim.Adam has them, whose class spends a second on importing what this never needs.
-ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0, "amsgrad": False, "maximize": False}
+ADAM: dict[str, Any] = {
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "eps": 1e-8,
+    "weight_decay": 0,
+    "amsgrad": False,
+    "maximize": False,
+}
 # A process may record one graph at a time.
 RECORDING = threading.Lock()
 
@@ -81,7 +88,7 @@ def fit(
     dtype = torch.bfloat16 if chosen.precision == "bfloat16" else torch.get_default_dtype()
     # A convolution's bias before a normalisation changes nothing.
     idle = {layer.bias for layer in network[0].modules() if isinstance(layer, nn.Conv2d)}
-    weights = [weight for weight in network.parameters() if weight not in idle]
+    weights: list[Tensor] = [weight for weight in network.parameters() if weight not in idle]
     steps = [torch.zeros((), device=device) for _ in weights]
     means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
 
@@ -116,7 +123,8 @@ def fit(
         network.zero_grad()
         loss.backward()
         with torch.no_grad():
-            gradients = [weight.grad for weight in weights]
+            # Backwards, each of them got one.
+            gradients = cast(list[Tensor], [weight.grad for weight in weights])
             adam(weights, gradients, means, squares, [], steps, fused=True, lr=chosen.lr, **ADAM)
             losses.index_copy_(0, (done % every)[None], loss.detach()[None])
             done.add_(1)
@@ -130,7 +138,7 @@ def fit(
             with torch.no_grad():
                 shown = painted(still)
         since = losses[: (iteration - 1) % every + 1 if iteration else 0]
-        return Painting(iteration, *(_array(part) for part in (since, shown, latest)), state_now)
+        return Painting(iteration, _array(since), _array(shown), _array(latest), state_now)
 
     def state_now() -> State:
         parts = {"network": network.state_dict(), "random": random.get_state()}
@@ -169,6 +177,8 @@ def paint(network: nn.Sequential, fed: Tensor, sparing: bool = False) -> Tensor:
     >>> torch.allclose(network(fed), paint(network, fed), atol=1e-4)
     True
     """
+    level: Any
+    head: Any
     level, head = network
     # No layer draws random numbers.
     again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
@@ -179,7 +189,7 @@ def _at_once(layer: Callable[..., Tensor], *given: Any) -> Tensor:
     return layer(*given)
 
 
-def _through(level: nn.Module, x: Tensor, computed: Callable[..., Tensor]) -> Tensor:
+def _through(level: Any, x: Tensor, computed: Callable[..., Tensor]) -> Tensor:
     """One level of the network, and those below it."""
     below = x
     for layer in level.down:
@@ -191,14 +201,15 @@ def _through(level: nn.Module, x: Tensor, computed: Callable[..., Tensor]) -> Te
     return computed(_layer, mixing, x) if isinstance(mixing, nn.Sequential) else x
 
 
-def _risen(level: nn.Module, below: Tensor, x: Tensor) -> Tensor:
+def _risen(level: Any, below: Tensor, x: Tensor) -> Tensor:
     """What the levels below say at twice the size, with the shortcut past them, through a convolution."""
     norm, rising, _ = level.up
     padding, convolution, after, activation = rising
     kernel = convolution.weight.to(x.dtype)
     skip = kernel.shape[1] - below.shape[1]
     below = _normed(below, norm, slice(skip, None))
-    risen = _Rise.apply(below, _four_taps(kernel[:, skip:]), padding.wraps)
+    # torch's `apply` has no types.
+    risen = _Rise.apply(below, _four_taps(kernel[:, skip:]), padding.wraps)  # type: ignore[no-untyped-call]
     if level.shortcut is not None:
         beside = _normed(_layer(level.shortcut, x), norm, slice(skip))
         risen = risen + conv2d(padding(beside), kernel[:, :skip])
@@ -207,6 +218,10 @@ def _risen(level: nn.Module, below: Tensor, x: Tensor) -> Tensor:
 
 def _layer(layer: nn.Sequential, x: Tensor) -> Tensor:
     """Padding, convolution, normalisation and LeakyReLU."""
+    padding: list[nn.Module]
+    convolution: Any
+    norm: Any
+    activation: Any
     *padding, convolution, norm, activation = layer
     if padding:
         x = conv2d(padding[0](x), convolution.weight.to(x.dtype), stride=convolution.stride)
@@ -267,10 +282,10 @@ class _Rise(torch.autograd.Function):
         first, last = (-1, 0) if context.wraps else (0, -1)
         of_x[..., first] += left[..., 0]
         of_x[..., last] += right[..., 0]
-        for row, strip in ((0, above), (-1, below)):
-            of_x[..., row, :] += strip[..., 0, 1:-1]
-            of_x[..., row, first] += strip[..., 0, 0]
-            of_x[..., row, last] += strip[..., 0, -1]
+        for row, side in ((0, above), (-1, below)):
+            of_x[..., row, :] += side[..., 0, 1:-1]
+            of_x[..., row, first] += side[..., 0, 0]
+            of_x[..., row, last] += side[..., 0, -1]
         return of_x, of_kernel, None
 
 
@@ -318,7 +333,8 @@ def _recorded(step: Callable[[], None], random: torch.Generator, pool: tuple[int
     # replayed side by side. Nothing can be recorded on the default stream. What other threads do is no part of it.
     own = torch.cuda.current_stream()
     stream = None if own == torch.cuda.default_stream() else own
-    with RECORDING, torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):
+    # torch's name for the type of a pool is private.
+    with RECORDING, torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):  # type: ignore[arg-type]
         step()
     return graph.replay
 

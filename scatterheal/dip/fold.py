@@ -43,7 +43,8 @@ class Fold:
             self.values = np.atleast_3d(to_unit(scan.image, scan.scale))[judged]
         else:
             self.values, self.flags = scan.image[judged], scan.flags[judged]
-            self.start = self.prepared.start[judged]
+            assert prepared.start is not None, "counts are trained from a start"
+            self.start = prepared.start[judged]
 
     def score(self, cells: NDArray[np.float32]) -> float:
         """Mean deviance, or squared error, of the hidden pixels; NaN where none is hidden."""

@@ -55,7 +55,7 @@ class History:
     @property
     def trained(self) -> int:
         """Iterations made so far, up to the last check; -1 before the first."""
-        return self.curve["iteration"][-1] if self.curve["iteration"] else -1
+        return int(self.curve["iteration"][-1]) if self.curve["iteration"] else -1
 
     @property
     def ended(self) -> bool:

@@ -176,7 +176,7 @@ class Training:
         )
         snapshots = {
             checked: (float(score), painted(record.cells[checked][0], self.folds[0].prepared, self.scan))
-            for checked, score in zip(record.curve["iteration"], record.scores.mean(axis=0), strict=True)
+            for checked, score in zip(map(int, record.curve["iteration"]), record.scores.mean(axis=0), strict=True)
             if checked % self.chosen.snapshot_every == 0 or checked == iteration
         }
         metrics = self._metrics(np.stack(models), iteration)

@@ -119,7 +119,8 @@ def fit(
         return cells_of(output.to(still.dtype), scene)
 
     first = iteration = state["iteration"] if state else 0
-    average, losses = None, torch.zeros(every, device=device)
+    average: Tensor | None = None
+    losses = torch.zeros(every, device=device)
     with torch.no_grad():
         painted = paint(still)
     if state is not None:
@@ -128,7 +129,8 @@ def fit(
         optimiser.load_state_dict(copied(state["optimiser"]))
         random.set_state(state["random"])
         losses.copy_(state["losses"])
-        average, painted = (None if part is None else part.to(device) for part in (state["average"], state["latest"]))
+        average = None if state["average"] is None else state["average"].to(device)
+        painted = state["latest"].to(device)
 
     def handed_over() -> Painting:
         cells = _still_painting(paint, still) if average is None or not chosen.average else average.cpu().numpy()
@@ -208,12 +210,12 @@ class _Read(torch.autograd.Function):
 
 def _matrix(matrix: sparse.csr_array, device: torch.device) -> Tensor:
     """The matrix on a device; on the CPU it is the same memory."""
-    parts = (torch.as_tensor(part) for part in (matrix.indptr, matrix.indices))
+    starts, columns = torch.as_tensor(matrix.indptr), torch.as_tensor(matrix.indices)
     with SHARED, warnings.catch_warnings():
         # That its interface may still change is nothing to tell every user.
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
         values = torch.as_tensor(matrix.data)
-        return torch.sparse_csr_tensor(*parts, values, matrix.shape, check_invariants=True).to(device)
+        return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=True).to(device)
 
 
 def _on(device: torch.device, values: NDArray | None) -> Tensor | None:
@@ -222,29 +224,31 @@ def _on(device: torch.device, values: NDArray | None) -> Tensor | None:
 
 def begin(scene: Scene, chosen: Fit, device: torch.device) -> Begun:
     """Bring a scene to the device, and draw the input and the weights: the seed's, whatever ran before."""
-    parts = (_on(device, part) for part in (scene.values, scene.at_most, scene.at_least))
+    values = torch.as_tensor(scene.values, device=device)
     shared = [_matrix(part, device) for part in (scene.reads, scene.spreads)]
     known = _on(device, np.flatnonzero(scene.known))
     random = torch.Generator(device).manual_seed(chosen.seed)
     if scene.maps is None:
         still = networks.still_input(chosen.network, chosen.input, scene.canvas, random)
     else:
-        still = networks.padded(_on(device, scene.maps)[None], chosen.network)
+        still = networks.padded(torch.as_tensor(scene.maps, device=device)[None], chosen.network)
     with SHARED, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(chosen.seed)
         inputs, outputs = still.shape[1], scene.values.shape[1]
         network = networks.build(chosen.network, inputs, outputs, chosen.channels, scene.canvas.wraps)
     if scene.start is not None:
         # Before the first step nothing is added to what is expected.
-        nn.init.zeros_(network[-1].weight)
-        nn.init.zeros_(network[-1].bias)
+        for of_head in network[-1].parameters():
+            nn.init.zeros_(of_head)
     return Begun(
-        Measured(*parts, scene.most),
+        Measured(values, _on(device, scene.at_most), _on(device, scene.at_least), scene.most),
         _on(device, scene.start),
-        lambda cells: _Read.apply(cells, *shared, known),
+        # torch's `apply` has no types.
+        lambda cells: _Read.apply(cells, *shared, known),  # type: ignore[no-untyped-call]
         # Channels last is the layout in which convolutions run fastest; the result is the same to rounding.
         still.contiguous(memory_format=torch.channels_last),
-        network.to(device, memory_format=torch.channels_last),
+        # torch's types do not know that a module takes a memory format.
+        network.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
         random,
     )
 
@@ -255,7 +259,7 @@ def shake(network: nn.Module, random: torch.Generator) -> None:
         for weights in network.parameters():
             if weights.ndim == 4:
                 noise = torch.randn(weights.shape, generator=random, device=weights.device)
-                weights += noise * weights.std() / 50
+                weights.add_(noise * weights.std() / 50)
 
 
 def _still_painting(paint: Any, still: Tensor) -> NDArray[np.float32]:

@@ -33,7 +33,8 @@ class Padding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The input (1, channels, height, width) with `width` more pixels on every side."""
-        return _Pad.apply(x, self.width, self.wraps)
+        # torch's `apply` has no types.
+        return _Pad.apply(x, self.width, self.wraps)  # type: ignore[no-untyped-call]
 
 
 class _Pad(torch.autograd.Function):

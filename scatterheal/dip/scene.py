@@ -122,7 +122,7 @@ def view_of(scan: Pattern, chosen: Fit) -> View:
     """
     shape = scan.missing.shape
     if chosen.domain == "polar":
-        grid = canvas.polar(shape, scan.centre, chosen.radius_step, chosen.angles)
+        grid = canvas.polar(shape, _centre(scan), chosen.radius_step, chosen.angles)
     else:
         grid = canvas.cartesian(shape, chosen.max_side)
     return canvas.view(grid, shape)
@@ -172,7 +172,7 @@ def prepare(
     view = view or view_of(scan, chosen)
     grid = view.canvas
     azimuthal = _towards_the_beam(grid, view.reads, known) if grid.wraps else None
-    maps = canvas.polar_features(grid, scan.centre) if chosen.input == "polar" else None
+    maps = canvas.polar_features(grid, _centre(scan)) if chosen.input == "polar" else None
     if chosen.loss == "mse":
         values = to_unit(scan.image, scan.scale)[known].reshape(known.sum(), -1)
         return Prepared(Scene(*view, known, values, maps=maps), None, azimuthal)
@@ -250,15 +250,21 @@ def _gain(counts: NDArray[np.floating], expected: NDArray[np.float64]) -> float:
     return float(np.clip(3 * np.sqrt(max(beyond, 0.0)), LEAST_GAIN, 1.0))
 
 
+def _centre(scan: Pattern) -> tuple[float, float]:
+    """The beam centre: `settled` leaves nothing that is polar to a scan without one."""
+    assert scan.centre is not None
+    return scan.centre
+
+
 def _start(scan: Pattern, known: NDArray[np.bool_], how: str) -> NDArray[np.float32]:
     """The logarithm of the rate that is expected before any training, (height, width)."""
     counts = scan.image[known]
     if how == "level":
         return np.full(known.shape, np.log(max(counts.mean(), radial_start.LEAST_RATE)), np.float32)
     if how == "smooth":
-        rate = polar_smooth(scan.image, known, scan.centre)
+        rate = polar_smooth(scan.image, known, _centre(scan))
         return np.log(np.maximum(rate, radial_start.LEAST_RATE))
-    profile = canvas.polar(known.shape, scan.centre, PROFILE_STEP, SECTORS)
+    profile = canvas.polar(known.shape, _centre(scan), PROFILE_STEP, SECTORS)
     reads = canvas.sampling(profile, np.ones(known.shape, bool))
     of_radius = radial_start.radial_start(profile, reads[np.flatnonzero(known)], counts)
     return (reads @ of_radius.ravel()).reshape(known.shape).astype(np.float32)

@@ -163,7 +163,8 @@ def _evidence(
         np.arcsin(np.minimum(distance / np.maximum(radius, 1), 1)) * angles / (2 * np.pi)
         for distance in (half_width, half_width + apart, half_width + apart + wide)
     ]
-    counted, pixels = [], []
+    counted: list[NDArray[np.float64]] = []
+    pixels: list[NDArray[np.float64]] = []
     for table, sums in zip(summed, (counted, pixels), strict=True):
         for first, last in ((-offsets[0], offsets[0]), (-offsets[2], -offsets[1]), (offsets[1], offsets[2])):
             sums.append(np.where(usable[:, None], _at(table, last, angles) - _at(table, first, angles), 0))
@@ -237,7 +238,7 @@ def _fit(
     strip, length = _strip(counts, missing, centre, band.angle, half_width, start)
     opposite, _ = _strip(counts, missing, centre, band.angle + np.pi, half_width, start)
     even = _even(opposite, half_width)[strip.stretch]
-    strip = _Strip(*(part[even] for part in strip))
+    strip = _Strip._make(part[even] for part in strip)
     if not strip.along.size:
         return None
 

@@ -15,6 +15,7 @@ from scatterheal.mask.holder import Holder, find_holder
 from scatterheal.mask.shadows import BRIDGED, Shadow, find_shadows
 from scatterheal.pattern.found import Part
 
+PartName = Literal["beamstop", "holder", "outside"]
 # A shadow this near to the beam centre (pixels) is the beamstop's.
 NEAR_CENTRE = 5.0
 # One this near to the beamstop's rim (pixels) is its holder.
@@ -64,10 +65,10 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
     in_image = centre is not None and 0 <= centre[0] < counts.shape[1] and 0 <= centre[1] < counts.shape[0]
     shadows = [] if centre is None else find_shadows(counts, missing, centre)
     central = _hanging_on(shadows, missing, centre)
-    parts = Parts(*(np.zeros(counts.shape, bool) for _ in range(3)), [])
-    if any(central):
+    parts = Parts(np.zeros(counts.shape, bool), np.zeros(counts.shape, bool), np.zeros(counts.shape, bool), [])
+    if centre is not None and any(central):
         parts = _of_shadows(list(compress(shadows, central)), missing, centre)
-    elif in_image:
+    elif centre is not None and in_image:
         every = np.logical_or.reduce([missing, *(shadow.region for shadow in shadows)])
         if disc := find_beamstop(counts, every, centre):
             near = ndimage.distance_transform_edt(~disc.region) <= TOUCHING
@@ -79,7 +80,11 @@ def find_parts(counts: NDArray[np.floating], missing: NDArray[np.bool_], centre:
             outside |= shadow.region & ~beamstop
             found.append(_of_shadow("outside", shadow, shadow.region))
     # A sharp shadow that ends before the border may be no more than the piece of a holder between two rings.
-    if in_image and not np.concatenate([holder[0], holder[-1], holder[:, 0], holder[:, -1]]).any():
+    if (
+        centre is not None
+        and in_image
+        and not np.concatenate([holder[0], holder[-1], holder[:, 0], holder[:, -1]]).any()
+    ):
         radius = float(np.sqrt(beamstop.sum() / np.pi))
         # It hangs on to the beamstop, wherever that sits.
         stop_centre = ndimage.center_of_mass(beamstop)[::-1] if beamstop.any() else centre
@@ -95,10 +100,11 @@ def _of_shadows(shadows: list[Shadow], missing: NDArray[np.bool_], centre: tuple
     stop = np.logical_or.reduce([shadow.region for shadow in shadows])
     beamstop = stop & _round_part(stop | missing, centre)
     holder = stop & ~beamstop
+    both: list[tuple[PartName, NDArray[np.bool_]]] = [("beamstop", beamstop), ("holder", holder)]
     found = [
         _of_shadow(part, shadow, shadow.region & region)
         for shadow in shadows
-        for part, region in (("beamstop", beamstop), ("holder", holder))
+        for part, region in both
         if (shadow.region & region).any()
     ]
     return Parts(beamstop, holder, np.zeros(missing.shape, bool), found)
@@ -113,7 +119,8 @@ def _of_disc(disc: Beamstop, touching: list[Shadow], missing: NDArray[np.bool_])
             looks="a dark disc round the beam centre",
             centre=(round(disc.centre[0], 2), round(disc.centre[1], 2)),
             radius=round(disc.radius, 2),
-            **_sure(disc.transmission, disc.evidence),
+            transmission=round(disc.transmission, 3),
+            evidence=round(disc.evidence, 1),
             pixels=int(beamstop.sum()),
         )
     ]
@@ -130,7 +137,7 @@ def _hanging_on(shadows: list[Shadow], missing: NDArray[np.bool_], centre: tuple
     every = np.logical_or.reduce([shadow.region for shadow in shadows])
     bridges = missing & (ndimage.distance_transform_edt(~every) <= BRIDGED / 2)
     joined, _ = ndimage.label(every | bridges, np.ones((3, 3)))
-    rows, columns = np.indices(missing.shape, sparse=True)
+    rows, columns = np.ogrid[: missing.shape[0], : missing.shape[1]]
     near = np.hypot(columns - centre[0], rows - centre[1]) <= NEAR_CENTRE
     central = set(np.unique(joined[near & every])) - {0}
     return [bool(joined[shadow.region][0] in central) for shadow in shadows]
@@ -142,20 +149,21 @@ def _round_part(stop: NDArray[np.bool_], centre: tuple[float, float]) -> NDArray
     The half width is that of the largest disc which fits into the stop and reaches the centre.
     """
     inscribed = ndimage.distance_transform_edt(stop)
-    rows, columns = np.indices(stop.shape, sparse=True)
+    rows, columns = np.ogrid[: stop.shape[0], : stop.shape[1]]
     distance = np.hypot(columns - centre[0], rows - centre[1])
     half_width = max(float(inscribed[inscribed + NEAR_CENTRE >= distance].max(initial=0)), 1.0)
     return distance <= 2 * half_width
 
 
-def _of_shadow(part: Literal["beamstop", "holder", "outside"], shadow: Shadow, region: NDArray[np.bool_]) -> Part:
+def _of_shadow(part: PartName, shadow: Shadow, region: NDArray[np.bool_]) -> Part:
     """The record of a sharp shadow, or of a part of one."""
     rows, columns = np.nonzero(region)
     return Part(
         part=part,
         looks="a region with sharp edges, darker than what is beside it",
         box=(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),
-        **_sure(shadow.transmission, shadow.evidence),
+        transmission=round(shadow.transmission, 3),
+        evidence=round(shadow.evidence, 1),
         pixels=int(region.sum()),
     )
 
@@ -166,11 +174,8 @@ def _of_band(band: Holder, region: NDArray[np.bool_]) -> Part:
         part="holder",
         looks="a straight dark band from the beam centre",
         polygon=tuple((round(x, 1), round(y, 1)) for x, y in band.outline),
-        **_sure(band.transmission, band.evidence),
+        transmission=round(band.transmission, 3),
+        evidence=round(band.evidence, 1),
         runner_up=round(band.runner_up, 1),
         pixels=int(region.sum()),
     )
-
-
-def _sure(transmission: float, evidence: float) -> dict[str, float]:
-    return {"transmission": round(transmission, 3), "evidence": round(evidence, 1)}

@@ -141,8 +141,8 @@ def find_reasons(
     found = given or find_beam(counts, reasons > 0, header_centre)
     if automatic:
         parts = find_parts(counts, reasons > 0, found.beam_centre)
-        for part, bit in automatic.items():
-            reasons[(getattr(parts, part) & ~keep) | drawn[part]] |= bit
+        for name, bit in automatic.items():
+            reasons[(getattr(parts, name) & ~keep) | drawn[name]] |= bit
         found = found._replace(parts=tuple(record for record in parts.found if record.part in automatic))
     return Reasons(reasons, found)
 

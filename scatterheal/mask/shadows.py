@@ -146,7 +146,7 @@ def _askew(level: NDArray[np.float32], centre: tuple[float, float]) -> NDArray[n
     return np.abs(x * across + y * up) < ASKEW * np.hypot(x, y) * np.hypot(across, up)
 
 
-def _shifted(values: NDArray[np.float32], step: tuple[int, int]) -> NDArray[np.float32]:
+def _shifted(values: NDArray, step: tuple[int, int]) -> NDArray:
     """At each pixel the value a step (rows, columns) away; NaN, or False, where that is outside of the image."""
     out = np.full_like(values, np.nan if values.dtype.kind == "f" else False)
     (down, right), (height, width) = step, values.shape
@@ -275,11 +275,11 @@ def _grown(
         ((top, bottom), (left, right)) = ((np.flatnonzero(region.any(axis=axis))[[0, -1]]) for axis in (1, 0))
         margin = BRIDGED + 4 * int(NEAR)
         part = np.s_[max(top - margin, 0) : bottom + margin + 1, max(left - margin, 0) : right + margin + 1]
-        here = region[part]
+        inside = region[part]
         # It goes on behind a gap, where a narrow rest of it may be all edge.
-        bridge = missing[part] & (ndimage.distance_transform_edt(~here) <= BRIDGED)
-        reach = ndimage.binary_dilation(here | bridge, iterations=int(NEAR) * 3)
-        grown = ndimage.binary_propagation(here, mask=here | bridge | (reach & rim[part]))
+        bridge = missing[part] & (ndimage.distance_transform_edt(~inside) <= BRIDGED)
+        reach = ndimage.binary_dilation(inside | bridge, iterations=int(NEAR) * 3)
+        grown = ndimage.binary_propagation(inside, mask=inside | bridge | (reach & rim[part]))
         grown = (ndimage.binary_closing(np.pad(grown, 4), iterations=2)[4:-4, 4:-4] | grown) & ~missing[part]
         whole = np.zeros_like(region)
         whole[part] = grown

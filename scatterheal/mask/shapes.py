@@ -49,6 +49,7 @@ def draw(outline: Shape, grey: NDArray[np.float32]) -> Missing:
     elif outline.polygon:
         inside = polygon2mask(grey.shape, [(y, x) for x, y in outline.polygon])
     else:
+        assert outline.circle, "exactly one of the three is given"
         x, y, radius = outline.circle
         rows, columns = np.ogrid[: grey.shape[0], : grey.shape[1]]
         inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2

@@ -128,7 +128,8 @@ def _from_opposite(
     def overlap(shift: tuple[int, int]) -> tuple[slice, slice]:
         """The part of the image that covers itself when it is turned and moved."""
         sums = (round(2 * centre[1]) + shift[0], round(2 * centre[0]) + shift[1])
-        return tuple(slice(max(0, s - n + 1), max(0, min(n, s + 1))) for s, n in zip(sums, known.shape, strict=True))
+        down, across = (slice(max(0, s - n + 1), max(0, min(n, s + 1))) for s, n in zip(sums, known.shape, strict=True))
+        return down, across
 
     def misfit(shift: tuple[int, int]) -> float:
         part = overlap(shift)

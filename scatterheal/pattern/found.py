@@ -104,10 +104,10 @@ class Found(NamedTuple):
             sd = {} if self.centre.sd is None else {"sd": self.centre.sd}
             centre = {"x": self.centre.x, "y": self.centre.y, **sd, "how": self.centre.how}
         parts = [{key: value for key, value in asdict(part).items() if value is not None} for part in self.parts]
-        plain = {"centre": centre, "parts": parts}
+        plain: dict[str, Any] = {"centre": centre, "parts": parts}
         if self.kind == "frame":
-            told = isinstance(self.detector, FoundDetector)
-            plain["detector"] = self.detector._asdict() if told else self.detector
+            detector = self.detector
+            plain["detector"] = detector._asdict() if isinstance(detector, FoundDetector) else detector
         return plain
 
     @classmethod

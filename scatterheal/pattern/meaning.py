@@ -86,6 +86,9 @@ class Meaning(NamedTuple):
         if "table" in plain:
             colours, edges = (plain["table"][key] for key in ColourTable._fields)
             of_map = {key: plain[key] for key in ColourScale._fields}
-            of_map |= {"limits": tuple(plain["limits"]), "table": ColourTable(np.uint8(colours), np.array(edges))}
+            of_map |= {
+                "limits": tuple(plain["limits"]),
+                "table": ColourTable(np.array(colours, np.uint8), np.array(edges)),
+            }
             scale = ColourScale(**of_map)
         return cls(plain["unit"], plain["how"], plain.get("not_whole_share"), scale)

@@ -55,6 +55,7 @@ def scale_of(
     if unit == "colours":
         return Scale(unit, 0.0, 255.0)
     if unit == "values":
+        assert limits, "values have a range"
         return Scale(unit, *limits)
     counts = image[np.isfinite(image)] if valid is None else image[valid]
     top = np.percentile(counts, 99.9 if valid is None else 100) if counts.size else 1.0
@@ -167,5 +168,8 @@ def as_counts(
     """
     if unit == "counts":
         return intensity
-    low, high = limits if unit == "values" else (0.0, 255.0)
+    low, high = (0.0, 255.0)
+    if unit == "values":
+        assert limits, "values have a range"
+        low, high = limits
     return ((intensity - low) * (PSEUDO_COUNTS / (high - low))).astype(np.float32)

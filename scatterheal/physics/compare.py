@@ -98,6 +98,7 @@ def compare(
     }
     if truth is not None:
         states["truth"] = Measured(truth, where, np.where(known, 0, truth) if counted else nothing, nothing)
+    assert scan.centre is not None, "a profile is about the beam centre"
     radius, chi = radius_and_chi(known.shape, scan.centre, geometry.pixel_size)
     profiles = {state: radial_profile(measured, radius) for state, measured in states.items()}
     radii = np.arange(len(profiles["before"]), dtype=float)
@@ -115,7 +116,8 @@ def compare(
         "orientation": {s: o and {key: _plain(v) for key, v in o._asdict().items()} for s, o in orientations.items()},
         "r_factor": {
             f"{one}_{other}": r_factor(
-                *(profiles[state].intensity[on].to_numpy() for state in (one, other)),
+                profiles[one].intensity[on].to_numpy(),
+                profiles[other].intensity[on].to_numpy(),
                 profiles["after"].pixels[on].to_numpy(),
             )
             for one, other in (("before", "after"), ("before", "truth"), ("after", "truth"))

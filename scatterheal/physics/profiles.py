@@ -74,7 +74,7 @@ def means_of(measured: Measured, bins: NDArray[np.intp], count: int, inside: Whe
     bins = bins[chosen]
 
     def sums(values: NDArray) -> Curve:
-        return np.bincount(bins, values[chosen].astype(float), minlength=count)
+        return np.bincount(bins, values[chosen].astype(float), minlength=count).astype(float, copy=False)
 
     pixels = np.bincount(bins, minlength=count).astype(float)
     variance = sums(measured.variance) + sums(measured.sd) ** 2

@@ -112,7 +112,7 @@ def draw_sd(
     healed = share[np.isfinite(share)]
     # The scale starts at nothing and ends at a round number, so that both of its ends are labelled.
     highest = float(np.quantile(healed, 0.98)) if healed.size else 0.1
-    ticks = MaxNLocator(5, steps=ROUND).tick_values(0, max(highest, 1e-3))
+    ticks = np.asarray(MaxNLocator(5, steps=ROUND).tick_values(0, max(highest, 1e-3)))
     shown = axes.imshow(share, cmap="viridis", norm=Normalize(0, ticks[-1]), interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -122,7 +122,7 @@ def draw_sd(
         axes.contourf(unknown, levels=[0.5, 1.5], colors=["#d0d0d0"], hatches=["/////"])
         legend.append(Patch(facecolor="#d0d0d0", edgecolor="black", hatch="/////", label="not validated"))
     bar = figure.colorbar(shown, cax=beside, extend="max" if healed.max(initial=0) > ticks[-1] else "neither")
-    bar.set_ticks(ticks, labels=[f"{tick:.3g} %" for tick in 100 * ticks])
+    bar.set_ticks(ticks.tolist(), labels=[f"{tick:.3g} %" for tick in 100 * ticks])
     bar.set_label("sd of the healed rate / rate", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     figure.legend(handles=legend, loc="lower left", ncols=2, fontsize=8, frameon=False)

@@ -164,8 +164,8 @@ def _logarithmic(axes: Axes, values: NDArray[np.floating], most: int) -> None:
 def _ticks(low: float, high: float, most: int) -> list[float]:
     """At most so many round numbers for a logarithmic axis, evenly apart on it or, on a short one, in themselves."""
     if high < 4 * low:
-        ticks = MaxNLocator(most - 1, steps=ROUND).tick_values(low, high)
-        return [tick for tick in ticks.tolist() if low <= tick <= high]
+        even = np.asarray(MaxNLocator(most - 1, steps=ROUND).tick_values(low, high))
+        return [tick for tick in even.tolist() if low <= tick <= high]
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))))
     for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         ticks = [tick for decade in decades for step in steps if low <= (tick := step * 10.0**decade) <= high]

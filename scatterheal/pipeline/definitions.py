@@ -21,7 +21,8 @@ ANY_OF_THE_ROOM = {"import_module", "__import__"}
 ANY_OF_THE_MODULE = {"globals", "eval", "exec"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-SCOPES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda | Comprehension
 DOTTED = re.compile(r"\w+(\.\w+)*(:\w+)?")
 
 
@@ -258,7 +259,7 @@ def names_in(todo: list[ast.AST], here: Module, package: Path, found: Found) -> 
         elif isinstance(node, ast.Global):
             found.shared.update(node.names)
             names.update((name,) for name in node.names)
-        elif isinstance(node, SCOPES):
+        elif isinstance(node, Scope):
             outside, inside, own = sort_scope(node)
             todo += outside
             looked_up, local = names_in(inside, here, package, found)
@@ -270,12 +271,12 @@ def names_in(todo: list[ast.AST], here: Module, package: Path, found: Found) -> 
     return names, assigned
 
 
-def sort_scope(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST], set[str]]:
+def sort_scope(node: Scope) -> tuple[list[ast.AST], list[ast.AST], set[str]]:
     """What a function, class or comprehension looks up outside and inside of itself, and the names of its arguments."""
     if isinstance(node, DEFINITIONS):
         node.body = [part for part in node.body if not is_words(part)] or [ast.Pass()]
     if isinstance(node, ast.ClassDef):
-        body = node.body
+        body: list[ast.AST | None] = [*node.body]
         if is_named_tuple(node):
             # Nothing looks at the types of its fields, and whoever makes what is in them counts.
             body = [part.value if isinstance(part, ast.AnnAssign) else part for part in body]

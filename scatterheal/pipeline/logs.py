@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +69,7 @@ def begin(path: str, config: Mapping[str, Any], scan: str | None = None) -> logg
     if own is None:
         own = logging.FileHandler(path, mode="w")
         own.name = path
-        own.addFilter(lambda record, of=own: _own.get(None) is of)
+        own.addFilter(_only_of(own))
         log.addHandler(own)
         log.setLevel(logging.INFO)
     _own.set(own)
@@ -104,6 +104,11 @@ def _most_memory() -> int:
         return psutil.Process().memory_info().peak_wset
     # Linux counts kilobytes, macOS bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _only_of(own: logging.Handler) -> Callable[[logging.LogRecord], bool]:
+    """A filter: what is said where this handler is the log."""
+    return lambda record: _own.get(None) is own
 
 
 def _logs(log: logging.Logger) -> list[logging.FileHandler]:

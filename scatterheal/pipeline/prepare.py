@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,8 @@ def check(scan: Scan) -> Cropped:
         Whatever the rules crop and truth would refuse; geometry outside of the image; a mask file of another
         shape; an unknown detector or colour map; a PONI file that cannot be read.
     """
-    cropped = crop_scan(scan.image, scan.kind, scan.crop, scan.data, scan.frame)
+    frame = cast(int | Literal["sum"] | None, scan.frame)  # each of several frames is a scan of its own
+    cropped = crop_scan(scan.image, scan.kind, scan.crop, scan.data, frame)
     check_geometry(scan.mask, cropped.image.shape[1::-1])
     if scan.truth:
         crop_scan(scan.truth, scan.kind, cropped.crop.box)
@@ -175,4 +176,7 @@ def reasons_of(
 
 def _missing_in_file(mask: Mask) -> NDArray[np.bool_] | None:
     """What a scan's mask file hides, or None where it has none."""
-    return read_mask(mask.file, mask.mask_convention, mask.data) if mask.file else None
+    if mask.file is None:
+        return None
+    assert mask.mask_convention, "a mask file has its convention"
+    return read_mask(mask.file, mask.mask_convention, mask.data)

@@ -67,7 +67,7 @@ def after_failure(
     left: dict[str, set[str]] = {scan: set() for scan in scans}
     begun: dict[str, set[str]] = {scan: set() for scan in scans}
     for scan, rule, could_begin in unfinished:
-        if scan in scans:
+        if scan and scan in scans:
             left[scan].add(rule)
             if could_begin:
                 begun[scan].add(rule)

@@ -73,7 +73,7 @@ def content(path: Path | None) -> str | None:
 
 
 @functools.cache
-def linked(path: Path) -> list[str]:
+def linked(path: Path) -> list[Path]:
     """The files in which an HDF5 file really keeps its frames; none for any other file."""
     with open(path, "rb") as file:
         if file.read(8) != b"\x89HDF\r\n\x1a\n":
@@ -84,7 +84,7 @@ def linked(path: Path) -> list[str]:
     return linked_files(path)
 
 
-def whole_content(path: Path) -> str | list[str]:
+def whole_content(path: Path) -> str | list[str | None] | None:
     """The SHA-256 of a scan's file, and of those that it links to."""
     return [content(path), *map(content, files)] if (files := linked(path)) else content(path)
 

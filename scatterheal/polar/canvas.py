@@ -189,11 +189,13 @@ def sampling(canvas: Canvas, pixels: NDArray[np.bool_]) -> sparse.csr_array:
 
 def _weights(canvas: Canvas, y: NDArray[np.int64], x: NDArray[np.int64]) -> sparse.csr_array:
     """What the pixels at these rows and columns of a scan read."""
-    y, x = y.astype(np.float64), x.astype(np.float64)
+    down: Floats = y.astype(np.float64)
+    right: Floats = x.astype(np.float64)
     if canvas.centre is not None:
-        x, y = x - canvas.centre[0], y - canvas.centre[1]
-        y, x = np.hypot(x, y), np.arctan2(y, x)
-    row, column = (y - canvas.origin[0]) / canvas.step[0], x - canvas.origin[1]
+        right, down = right - canvas.centre[0], down - canvas.centre[1]
+        # Outwards, and in angle.
+        down, right = np.hypot(right, down), np.arctan2(down, right)
+    row, column = (down - canvas.origin[0]) / canvas.step[0], right - canvas.origin[1]
     if canvas.centre is None:
         rows, across = _linear(row, canvas.rows, wraps=False)
     else:

@@ -263,7 +263,7 @@ def _residual(z: Values, y: NDArray, x: NDArray, centre: Point, sectors: int) ->
         bins += np.floor(np.arctan2(y - centre[1], x - centre[0]) / np.pi * sectors).astype(int) % sectors
     residual = z - _means(bins, z, np.ones(z.size))
     kept = (np.abs(residual) < FARTHEST).astype(float)
-    return z - _means(bins, z, kept), np.count_nonzero(np.bincount(bins, kept))
+    return z - _means(bins, z, kept), int(np.count_nonzero(np.bincount(bins, kept)))
 
 
 def _means(bins: NDArray[np.intp], values: Values, weights: Values) -> Values:
@@ -376,9 +376,9 @@ def _slopes(profile: NDArray[np.intp], z: Values, weights: Values, shape: tuple[
     sectors = shape[1]
 
     def smooth(values: Values) -> Values:
-        values = np.bincount(profile, values, minlength=shape[0] * sectors).reshape(shape)
-        values = ndimage.gaussian_filter1d(values, 2, axis=0, mode="constant")
-        return ndimage.gaussian_filter1d(values, 1, axis=1, mode="wrap") if sectors > 1 else values
+        summed = np.bincount(profile, values, minlength=shape[0] * sectors).reshape(shape)
+        summed = ndimage.gaussian_filter1d(summed, 2, axis=0, mode="constant")
+        return ndimage.gaussian_filter1d(summed, 1, axis=1, mode="wrap") if sectors > 1 else summed
 
     pattern = smooth(weights * z) / np.maximum(smooth(weights), 1e-6)
     turned = (np.roll(pattern, -1, axis=1) - np.roll(pattern, 1, axis=1)) * sectors / (2 * np.pi)

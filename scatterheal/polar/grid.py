@@ -17,7 +17,7 @@ class PolarMap(NamedTuple):
     at the pixels, `weights.T @ pixels` spreads pixels over the map."""
     shape: tuple[int, int]
     """Radii and azimuths of the grid."""
-    radii: NDArray[np.float64]
+    radii: NDArray[np.floating]
     """(radii,): pixels."""
 
 

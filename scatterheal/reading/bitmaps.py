@@ -35,7 +35,7 @@ def is_picture(path: Path) -> bool:
 
         try:
             with tifffile.TiffFile(path) as file:
-                return file.pages[0].photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+                return file.pages.first.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
         except tifffile.TiffFileError:
             # Not a TIFF at all: what reads frames says what is wrong with it.
             return False
@@ -227,7 +227,8 @@ def eps_page(program: bytes) -> Page:
     program = _postscript(program)
     images = sorted(match.span() for pattern in (_DICTIONARY, _READHEX) for match in pattern.finditer(program))
     matrix, size, point, saved = np.eye(3), 1.0, np.zeros(2), []
-    boxes, directions, texts, in_word = [], [], [], False
+    boxes, directions, in_word = [], [], False
+    texts: list[Text] = []
     for operator in _operators(program, images):
         if operator is None:
             corners = np.array([[0, 0, 1], [1, 1, 1]]) @ matrix
@@ -266,7 +267,7 @@ def _postscript(program: bytes) -> bytes:
     return program[start : start + length]
 
 
-def _operators(program: bytes, images: list[tuple[int, int]]) -> Iterator[re.Match | None]:
+def _operators(program: bytes, images: list[tuple[int, int]]) -> Iterator[re.Match[bytes] | None]:
     """The operators of a page in their order, None for each of its images."""
     start = max(program.find(b"%%EndProlog"), 0)
     for image_start, image_end in images:
@@ -276,7 +277,7 @@ def _operators(program: bytes, images: list[tuple[int, int]]) -> Iterator[re.Mat
     yield from _OPERATOR.finditer(program, start)
 
 
-def _matrix(operator: re.Match) -> NDArray[np.float64]:
+def _matrix(operator: re.Match[bytes]) -> NDArray[np.float64]:
     """The matrix of a concat, translate, scale or rotate, for row vectors."""
     if operator["matrix"]:
         a, b, c, d, x, y = map(float, operator["matrix"].split())
@@ -291,7 +292,7 @@ def _matrix(operator: re.Match) -> NDArray[np.float64]:
     return np.array([[a, b, 0], [c, d, 0], [x, y, 1]])
 
 
-def _spelled(operator: re.Match) -> str:
+def _spelled(operator: re.Match[bytes]) -> str:
     """The characters that a text operator shows."""
     if operator["glyph"]:
         name = operator["glyph"].decode()

@@ -191,12 +191,12 @@ def invert(image: Rgb, table: ColourTable, tolerance: float | None = None) -> In
     # The frame line shades the plot's rim: where many of a rim's colours are off, the others are by chance not.
     for rim in (off[0], off[-1], off[:, 0], off[:, -1]):
         rim |= rim.mean() > SHADED
-    lower, upper = table.edges[first][nearest], table.edges[last + 1][nearest]
-    lower, upper = (np.where(off, np.nan, edge[back]).astype(np.float32) for edge in (lower, upper))
+    edges = table.edges[first][nearest], table.edges[last + 1][nearest]
+    lower, upper = (np.where(off, np.nan, edge[back]).astype(np.float32) for edge in edges)
     # Noise spreads the end's colour over as many entries as it covers.
     noise = min(5 * noise, TOLERANCES[1])
     low, high = _end(table, noise), 1 - _end(ColourTable(table.colours[::-1], 1 - table.edges[::-1]), noise)
-    return Inverted((lower + upper) / 2, lower, upper, residual, off, lower < low, upper > high, tolerance)
+    return Inverted((lower + upper) / np.float32(2), lower, upper, residual, off, lower < low, upper > high, tolerance)
 
 
 def to_values(inverted: Inverted, limits: tuple[float, float], scale: str) -> NDArray[np.float32]:

@@ -71,7 +71,7 @@ class Crop(NamedTuple):
         return cls(
             tuple(plain["whole"]),
             Box(**plain["box"]),
-            None if bar is None else np.uint8(bar),
+            None if bar is None else np.array(bar, np.uint8),
             BarLabels(labels["limits"] and tuple(labels["limits"]), labels["scale"]),
             header and Geometry.from_json(header),
             detector and FoundDetector(**detector),

@@ -7,10 +7,10 @@ import gzip
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,21 +94,21 @@ def read_frame(path: Path, inside: str | None = None, frame: int | Literal["sum"
     ([[4.0, 0.0], [1.0, -1.0]], [[5.0, 2.0], [4.0, -1.0]])
     """
     with _opened(path, inside) as stack:
-        if not stack.count:
+        if not stack.frames:
             raise ScanError(f"{path}: holds no frame (0 of them); copy it again")
-        if frame is None and stack.count > 1:
+        if frame is None and stack.frames > 1:
             raise ScanError(
-                f"{path}: holds {stack.count} frames (0..{stack.count - 1}); say which: frame: 0, or frame: sum"
+                f"{path}: holds {stack.frames} frames (0..{stack.frames - 1}); say which: frame: 0, or frame: sum"
             )
-        if isinstance(frame, int) and not 0 <= frame < stack.count:
-            raise ScanError(f"{path}: frame: {frame} is not among its frames 0..{stack.count - 1}; correct it")
+        if isinstance(frame, int) and not 0 <= frame < stack.frames:
+            raise ScanError(f"{path}: frame: {frame} is not among its frames 0..{stack.frames - 1}; correct it")
         if frame == "sum":
             counts, saturated = _sum(path, stack)
             exposure = stack.header.exposure_time
             header = stack.header._replace(
-                exposure_time=exposure and exposure * stack.count,
+                exposure_time=exposure and exposure * stack.frames,
                 # Counts of several frames say nothing about one frame's limit: `missing` holds what it hid.
-                count_cutoff=stack.header.count_cutoff if stack.count == 1 else None,
+                count_cutoff=stack.header.count_cutoff if stack.frames == 1 else None,
             )
         else:
             counts, header, saturated = _checked(path, stack.read(frame or 0)), stack.header, None
@@ -132,7 +132,7 @@ def count_frames(path: Path, inside: str | None = None) -> int:
         When the file cannot be read, or holds several datasets and none is chosen.
     """
     with _opened(path, inside) as stack:
-        return stack.count
+        return stack.frames
 
 
 def read_mask(path: Path, convention: str, inside: str | None = None) -> NDArray[np.bool_]:
@@ -192,7 +192,9 @@ def _opened(path: Path, inside: str | None) -> Iterator[Stack]:
 
 def _unpacked(path: Path) -> BinaryIO:
     """The file's bytes, also where it is compressed as a whole."""
-    return {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)(path, "rb")
+    # What each of them opens reads as a BinaryIO does; the types of the standard library do not say so.
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+    return openers.get(path.suffix.lower(), open)(path, "rb")
 
 
 class _RaiseErrors(logging.Handler):
@@ -226,13 +228,13 @@ def _tiff_stack(path: Path) -> Iterator[Stack]:
             ends = np.add(page.dataoffsets, page.databytecounts)
             # tifffile fills segments that were never written with zeros.
             if not len(ends) or min(page.databytecounts) == 0 or ends.max() > size:
-                raise OSError(f"it ends before the pixels of its {page.imagelength} x {page.imagewidth} image do")
+                raise OSError(f"it ends before the pixels of its {first.imagelength} x {first.imagewidth} image do")
             return page.asarray()
 
-        page = tiff.pages[0]
+        first = tiff.pages.first
         # Pilatus TIFFs name the detector in the tag of the camera's model.
-        model = page.tags.get("Model")
-        yield Stack(len(tiff.pages), read, dectris_header(page.description, model.value if model else None))
+        model = first.tags.get("Model")
+        yield Stack(len(tiff.pages), read, dectris_header(first.description, model.value if model else None))
 
 
 @contextmanager
@@ -286,7 +288,7 @@ def _masked(
     masks = missing.reshape(-1, *shape)
     # One mask for all frames, or one for each.
     if len(masks) == 1 or frame == "sum":
-        return masks.any(axis=0)
+        return np.logical_or.reduce(masks, axis=0)
     return masks[frame or 0]
 
 
@@ -295,7 +297,7 @@ def _sum(path: Path, stack: Stack) -> tuple[NDArray[np.float64], NDArray[np.bool
     cutoff = stack.header.count_cutoff
     first = _checked(path, stack.read(0))
     total, codes, saturated = np.zeros(first.shape), np.zeros(first.shape), np.zeros(first.shape, bool)
-    for index in range(stack.count):
+    for index in range(stack.frames):
         counts = _checked(path, stack.read(index)) if index else first
         measured = counts >= 0
         np.copyto(codes, counts, where=(codes == 0) & ~measured)
@@ -350,7 +352,7 @@ def _fig_counts(path: Path) -> NDArray[np.float64]:
         raise ScanError(f"{path}: this MATLAB figure holds no image; save it with the image in its axes")
     values = np.asarray(shown[0], dtype=np.float64)
     counted = values > LOG10_OF_NOTHING
-    counts = np.where(counted, 10.0 ** np.where(counted, values, 0), 0)
+    counts: NDArray[np.float64] = np.where(counted, 10.0 ** np.where(counted, values, 0), 0)
     counts[np.isnan(values)] = np.nan
     if np.nanmean(np.abs(counts - np.round(counts)) <= WHOLE * counts) < MOSTLY:
         raise ScanError(f"{path}: its image is not log10 of counts; export the counts as TIFF, EDF or NPY")

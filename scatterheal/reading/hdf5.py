@@ -63,7 +63,7 @@ def hdf5_stack(path: Path, inside: str | None) -> Iterator[Stack]:
     ...     with h5py.File(path, "w") as file:
     ...         file["entry/data/data"] = [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
     ...     with hdf5_stack(path, None) as stack:
-    ...         stack.count, stack.read(1).tolist()
+    ...         stack.frames, stack.read(1).tolist()
     (2, [[5, 6], [7, 8]])
     """
     import h5py
@@ -269,7 +269,7 @@ def _header(file: h5py.File, detector: h5py.Group | None) -> Geometry:
         value = _number(detector, f"beam_center_{axis}")
         units = _text(detector[f"beam_center_{axis}"].attrs.get("units", "")).lower() if value is not None else ""
         in_pixels = units in ("", "pixel", "pixels")
-        centre.append(value if in_pixels or not size else value / size)
+        centre.append(value if value is None or in_pixels or not size else value / size)
     name = detector.get("description")
     return sound_header(
         exposure_time=_number(detector, "count_time"),

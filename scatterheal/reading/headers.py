@@ -27,8 +27,8 @@ QUANTITY = re.compile(r"([-+]?\d+\.?\d*(?:e[-+]?\d+)?)(?:[\s_]*([a-zåµμ]+))?"
 class Stack(NamedTuple):
     """An open file: its frames are read one by one."""
 
-    count: int
-    """How many frames there are."""
+    frames: int
+    """How many there are."""
     read: Callable[[int], NDArray]
     """Gives the frame of an index from 0 in the file's own type, codes and row order."""
     header: Geometry = Geometry()
@@ -140,12 +140,12 @@ def sound_header(
     def positive(value: float | None) -> float | None:
         return value if value is not None and math.isfinite(value) and value > 0 else None
 
-    sizes = [positive(size) for size in pixel_size]
-    # Only 0, 0 is what nobody told.
-    told = all(value is not None and math.isfinite(value) for value in beam_centre) and any(beam_centre)
+    height, width = (positive(size) for size in pixel_size)
+    x, y = (value if value is not None and math.isfinite(value) else None for value in beam_centre)
     return Geometry(
-        pixel_size=None if None in sizes else tuple(sizes),
-        beam_centre=tuple(beam_centre) if told else None,
+        pixel_size=None if height is None or width is None else (height, width),
+        # Only 0, 0 is what nobody told.
+        beam_centre=(x, y) if x is not None and y is not None and (x or y) else None,
         detector=(detector or "").strip(" \0\r\n") or None,
         **{key: positive(value) for key, value in values.items()},
     )

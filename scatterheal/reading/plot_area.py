@@ -164,7 +164,7 @@ def bar_labels(page: Page, bar: int) -> BarLabels:
     left, bottom, right, top = page.bitmaps[bar]
     # What stands below the bar's foot labels the plot's own axis.
     says_log = any(re.search(r"log_?\{?10|\(log\.", text.text) for text in page.texts if text.middle > bottom)
-    scale = "log10" if says_log else None
+    scale: Literal["log10"] | None = "log10" if says_log else None
     labels = [
         (text.middle, match)
         for text in page.texts

@@ -65,6 +65,7 @@ class Shape(Strict):
         if self.circle:
             x, y, radius = self.circle
             return x - radius, y - radius, x + radius, y + radius
+        assert self.polygon, "exactly one of the three is given"
         xs, ys = zip(*self.polygon, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
 

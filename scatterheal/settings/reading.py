@@ -92,7 +92,8 @@ def read_scan(path: Path) -> Scan:
     except UnicodeDecodeError as error:
         raise ScanError(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
     except yaml.YAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "syntax"
         raise ScanError(f"{path}: not valid YAML{line} ({problem}); correct it there") from error
     scan = validated(Scan, raw if raw is not None else {}, path)

@@ -18,7 +18,7 @@ from scatterheal.settings.reading import PRESETS
 # The checkout, where the files are written.
 ROOT = Path(__file__).resolve().parents[2]
 
-PAGES = {
+PAGES: dict[str, tuple[type[BaseModel], str]] = {
     "config.yaml": (Config, "One run of the pipeline."),
     "config.yaml, `fit`": (
         Fit,
@@ -65,7 +65,7 @@ def _table(model: type[BaseModel]) -> str:
             if field.is_required()
             else [f"`{_shown(given.get(key, field.default))}`" for given in columns.values()]
         )
-        cells = [f"`{key}`", *default, " ".join(field.description.split()).replace("|", "or")]
+        cells = [f"`{key}`", *default, " ".join((field.description or "").split()).replace("|", "or")]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

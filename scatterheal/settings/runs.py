@@ -33,9 +33,10 @@ def runs_of(config: Config, path: Path | str = "config.yaml") -> dict[str, dict[
     >>> list(runs_of(read_config({"grid": {"lr": [0.01]}, "methods": ["dip", "telea"]})))
     ['lr-0.01', 'telea']
     """
-    axes = sorted(config.grid or {})
+    grid = config.grid or {}
+    axes = sorted(grid)
     runs: dict[str, dict[str, Any]] = {}
-    for values in itertools.product(*(config.grid[axis] for axis in axes)) if "dip" in config.methods else ():
+    for values in itertools.product(*(grid[axis] for axis in axes)) if "dip" in config.methods else ():
         chosen = dict(zip(axes, values, strict=True))
         fit = hyperparameters_of(validated(Fit, {**config.fit.model_dump(), **chosen}, path, "grid"))
         run = "_".join(f"{axis}-{spelled(fit[axis])}" for axis in axes) or "run"

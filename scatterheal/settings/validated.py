@@ -32,13 +32,14 @@ def validated(model: type[BaseModel], raw: Any, path: Path | str, under: str = "
             known = ", ".join(holder.model_fields)
             raise ScanError(f"{path}: {'.'.join([*keys, str(part)])}: unknown key; remove it, or use one of: {known}")
     where = f"{path}: {'.'.join(keys)}" if keys else str(path)
+    described = " ".join(field.description.split()) if field and field.description else ""
     if problem["type"] == "missing":
-        raise ScanError(f"{where}: missing; add it: {' '.join(field.description.split())}")
+        raise ScanError(f"{where}: missing; add it: {described}")
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     value = problem["input"]
     given = f" (it is {value!r})" if isinstance(value, str | int | float) else ""
-    expected = f"; expected: {' '.join(field.description.split())}" if field and field.description else ""
+    expected = f"; expected: {described}" if described else ""
     raise ScanError(f"{where}: {message}{given}{expected}")
 
 

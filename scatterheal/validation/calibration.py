@@ -137,7 +137,8 @@ def calibrate(counts: NDArray[np.float32], flags: NDArray[np.uint8], folds: Sequ
         squares, _ = optimize.nnls(weighted, np.concatenate([products / (np.sqrt(2) * total), EXPECTED / prior]))
         total = variance + terms @ squares
     errors = np.sqrt(np.diag(np.linalg.inv(weighted.T @ weighted)))
-    found = Calibration(*np.sqrt(squares).tolist(), tuple(errors.tolist()), lag, copies, {}, noise)
+    of_spread, of_rate, of_noise = np.sqrt(squares).tolist()
+    found = Calibration(of_spread, of_rate, of_noise, tuple(errors.tolist()), lag, copies, {}, noise)
     together = {side: _together(found, judged, side) for side in BLOCKS}
     return found._replace(together=together)
 

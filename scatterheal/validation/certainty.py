@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,14 +61,15 @@ def certainty(
     Certainty
         Of colours: of their luminance, 0..255.
     """
-    image, unit = scan.image, "counts" if scan.scale.unit == "counts" else "values"
+    image = scan.image
+    unit: Literal["counts", "values"] = "counts" if scan.scale.unit == "counts" else "values"
     if image.ndim == 3:
         image, model = luminance(image), luminance(model.clip(0, 255).astype(np.uint8))
         models = np.stack([luminance(of_fold.clip(0, 255).astype(np.uint8)) for of_fold in models])
     valid, unseen = ~scan.missing, hidden > 0
     folds = [Fold(*of_fold) for of_fold in zip(models, spreads, unseen, strict=True)]
     calibration = calibrate(image, scan.flags, folds, unit)
-    distance, beyond = reach(valid, unseen)
+    distance, beyond = reach(valid, list(unseen))
     # No copy of the beamstop lies where the beam is: what is painted there goes beyond all that is known.
     beyond |= reasons & BEAMSTOP > 0
     sd = sd_image(calibration, model, spread, apart, image, scan.flags, valid, beyond)

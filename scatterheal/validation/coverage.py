@@ -134,7 +134,7 @@ def _pit(
     shape = rate**2 / np.maximum(error**2, 1e-6 * rate)
     chance = shape / (shape + rate)
 
-    def at_most(number: Image) -> Image:
+    def at_most(number: NDArray[np.floating]) -> Image:
         return np.where(number < 0, 0, special.betainc(shape, np.maximum(number, 0) + 1, chance))
 
     whole = np.round(np.where(low, 2 * count, count))

@@ -102,7 +102,7 @@ def hide(
             _add(fold, _shifted(grid, random), worth, most, bright=bright)
             # A second one should keep away from the first.
             np.minimum(worth, 1, out=worth, where=ndimage.maximum_filter(fold > 0, 2 * width + 1))
-        scarce = np.count_nonzero(fold) < SCARCE * valid
+        scarce = bool(np.count_nonzero(fold) < SCARCE * valid)
         if centre is None:
             _add(fold, _moved(_cut_out(holder), 1.0 * free, random), worth, most)
         else:
@@ -110,8 +110,8 @@ def hide(
         # From here on copies keep apart from each other.
         worth[ndimage.maximum_filter(fold > 0, 2 * MARGIN + 1)] = 0
         if beamstop.size:
-            number = BEAMSTOP_SHARE * valid / np.count_nonzero(beamstop)
-            number = int(np.clip(number, FEWEST_BEAMSTOPS, MOST_BEAMSTOPS))
+            wanted = BEAMSTOP_SHARE * valid / np.count_nonzero(beamstop)
+            number = int(np.clip(wanted, FEWEST_BEAMSTOPS, MOST_BEAMSTOPS))
             _scatter(fold, [beamstop] * number, worth, most, grey, random)
         bar_width = width
         while scarce and bar_width >= NARROWEST:
@@ -149,8 +149,8 @@ def _add(
         if 0 < pixels <= room and pixels >= whole * np.count_nonzero(bits):
             value = float(worth[window][hides].sum())
             if bright is not None:
-                cut = np.count_nonzero(hides & bright[window]) / max(np.count_nonzero(bright), 1)
-                ratio = cut / (pixels / np.count_nonzero(worth))
+                cut = np.count_nonzero(hides & bright[window]) / max(int(np.count_nonzero(bright)), 1)
+                ratio = float(cut / (pixels / np.count_nonzero(worth)))
                 # Where nothing bright can be cut, any place is better than none.
                 value *= 0.1 + min(ratio, 1.0, 2 / max(ratio, 1.0))
             if value > highest:
@@ -199,7 +199,7 @@ def _grid(reasons: Bits) -> Bits:
 
 def _cut_out(bits: Bits) -> Bits:
     """The smallest window that holds all of these bits."""
-    rows, columns = bits.any(axis=1).nonzero()[0], bits.any(axis=0).nonzero()[0]
+    rows, columns = np.flatnonzero(bits.any(axis=1)), np.flatnonzero(bits.any(axis=0))
     return bits[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] if rows.size else bits[:0]
 
 
@@ -212,7 +212,7 @@ def _brightest(grey: NDArray[np.float32], free: Mask) -> Mask:
 
 def _shifted(grid: Bits, random: np.random.Generator) -> Iterator[Copy]:
     """The grid, moved anywhere; what leaves the image comes in at the other side."""
-    everywhere = tuple(slice(0, length) for length in grid.shape)
+    everywhere = (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
     for _ in range(TRIES):
         yield everywhere, np.roll(grid, random.integers(grid.shape), (0, 1))
 
@@ -222,11 +222,11 @@ def _turned(holder: Bits, centre: tuple[float, float], random: np.random.Generat
     y, x = np.nonzero(holder)
     of_points = np.repeat(holder[y, x], 4)
     # Four points of each pixel, half a pixel apart: turned, they reach every pixel that the turned holder covers.
-    y = (y[:, None] + [-0.25, -0.25, 0.25, 0.25]).ravel() - centre[1]
-    x = (x[:, None] + [-0.25, 0.25, -0.25, 0.25]).ravel() - centre[0]
+    down = (y[:, None] + [-0.25, -0.25, 0.25, 0.25]).ravel() - centre[1]
+    right = (x[:, None] + [-0.25, 0.25, -0.25, 0.25]).ravel() - centre[0]
     for angle in random.uniform(NEAREST_TURN, 2 * np.pi - NEAREST_TURN, TRIES):
-        rows = np.rint(centre[1] + x * np.sin(angle) + y * np.cos(angle)).astype(int)
-        columns = np.rint(centre[0] + x * np.cos(angle) - y * np.sin(angle)).astype(int)
+        rows = np.rint(centre[1] + right * np.sin(angle) + down * np.cos(angle)).astype(int)
+        columns = np.rint(centre[0] + right * np.cos(angle) - down * np.sin(angle)).astype(int)
         inside = (rows >= 0) & (rows < holder.shape[0]) & (columns >= 0) & (columns < holder.shape[1])
         if inside.any():
             rows, columns = rows[inside], columns[inside]
@@ -244,11 +244,11 @@ def _moved(shape: Bits, likely: NDArray[np.floating], random: np.random.Generato
     for row in random.choice(len(per_row), TRIES, p=per_row / per_row.sum()):
         across = likely[row].astype(np.float64)
         column = random.choice(len(across), p=across / across.sum())
-        corner = [
+        top, left = (
             int(np.clip(middle - length // 2, 0, whole - length))
             for middle, length, whole in zip((row, column), shape.shape, likely.shape, strict=True)
-        ]
-        yield tuple(slice(first, first + length) for first, length in zip(corner, shape.shape, strict=True)), shape
+        )
+        yield (slice(top, top + shape.shape[0]), slice(left, left + shape.shape[1])), shape
 
 
 def gap_width(missing: Mask) -> int:

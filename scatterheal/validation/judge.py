@@ -37,8 +37,8 @@ def judge(scan: Pattern, models: NDArray[np.float32], hidden: Bits, truth: NDArr
         if scan.scale.unit == "counts":
             each.append(scores.score_counts(scan.image, scan.flags, model, known, hidden_of, scan.centre))
         else:
-            unit = (to_unit(image, scan.scale) for image in (model, scan.image))
-            each.append(scores.score_values(*unit, known, hidden_of))
+            in_unit = to_unit(model, scan.scale), to_unit(scan.image, scan.scale)
+            each.append(scores.score_values(*in_unit, known, hidden_of))
     metrics = scores.combine(each)
     if truth is not None:
         apart = np.mean([to_unit(model, scan.scale) - to_unit(truth, scan.scale) for model in models], axis=0)

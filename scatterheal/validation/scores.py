@@ -85,7 +85,7 @@ def score_counts(
     rows, columns = np.nonzero(valid)
     limits = censoring(n, flag)
     residual, variance = residuals(n, flag, mu, limits)
-    per_pixel = {
+    per_pixel: dict[str, NDArray[Any]] = {
         "deviance": deviance(n, flag, mu),
         "floor": expected_deviance(mu, limits),
         "residual": residual,
@@ -273,8 +273,8 @@ def _summary(per_pixel: Mapping[str, NDArray], region: NDArray[np.bool_]) -> dic
         "pixels": pixels,
         "deviance": mean,
         "floor": floor,
-        "excess": mean - floor if pixels else None,
-        "ratio": mean / floor if pixels else None,
+        "excess": None if mean is None or floor is None else mean - floor,
+        "ratio": None if mean is None or floor is None else mean / floor,
         "block_z": block_z,
         # Of a root mean square, from the scatter of the squares; blocks of two grids are not independent.
         "block_z_error": float((z**2).std() / np.sqrt(4 * blocks)) / block_z if block_z else block_z,
@@ -337,8 +337,8 @@ def _pool(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **together,
         "deviance": deviance,
         "floor": floor,
-        "excess": None if deviance is None else deviance - floor,
-        "ratio": None if deviance is None else deviance / floor,
+        "excess": None if deviance is None or floor is None else deviance - floor,
+        "ratio": None if deviance is None or floor is None else deviance / floor,
         "block_z": block_z,
         "block_z_error": float(np.linalg.norm(errors)) / (blocks * block_z) if block_z else block_z,
         "block_z_robust": mean("block_z_robust", "blocks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class Stopping(NamedTuple):
     """Whether the curve ends less than `patience` iterations later: go on, or train longer."""
 
 
-def best_iteration(iterations: ArrayLike, scores: ArrayLike, patience: float, smooth: int = 1) -> Stopping:
+def best_iteration(iterations: Sequence[float], scores: ArrayLike, patience: float, smooth: int = 1) -> Stopping:
     """The iteration to stop at, from the course of the held-out score.
 
     It is the first one whose score is as good as the lowest, within noise: the mean difference is less than
