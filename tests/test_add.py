@@ -46,6 +46,11 @@ def test_what_it_writes_is_what_the_pipeline_does_by_itself(folder, capsys):
     assert said.splitlines()[-1].endswith("snakemake --cores all")
 
 
+def test_a_detector_that_is_given_is_said_as_it_is(folder, capsys):
+    assert commands.main(["add", "demo_waxs.tif", "--detector", "none"]) == 0
+    assert "detector: given: none" in capsys.readouterr().out
+
+
 def test_what_was_found_can_be_pasted_in_place_of_auto(folder):
     commands.main(["add", "demo_waxs.tif"])
     path = Path("scans/demo_waxs.yaml")
