@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 def elsewhere(tmp_path):
     """A folder with the Snakefile of docs/cluster.md, which takes a copy of this repository as a module."""
     project, folder = new_project(tmp_path / "scatterheal"), tmp_path / "elsewhere"
-    edit(project / "scatterheal" / "__init__.py", '__version__ = "', '__version__ = "module of ')
+    edit(project / "scatterheal" / "version.py", '__version__ = "', '__version__ = "module of ')
     lines = re.search(r"```python\n(module scatterheal:.*?)```", (ROOT / "docs" / "cluster.md").read_text(), re.S)[1]
     assert "/path/to/scatterheal" in lines
     folder.mkdir()
