@@ -18,21 +18,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from scatterheal import storage
 from scatterheal.errors import ScanError
-from scatterheal.mask.reasons import Reasons, check_mask_file, check_share, find_beam
-from scatterheal.pattern.found import BeamCentre, Found
+from scatterheal.mask.reasons import Reasons, check_share, find_beam, given_beam
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.pattern.healed import Healed as HealedPattern
 from scatterheal.pattern.healed import in_grey
 from scatterheal.pattern.meaning import Meaning
 from scatterheal.pattern.pattern import overlay
-from scatterheal.pattern.pixels import HOT_OR_DEAD, USER
+from scatterheal.pattern.pixels import HOT_OR_DEAD, REASONS, USER
 from scatterheal.pipeline import export, provenance
 from scatterheal.pipeline.prepare import Prepared, geometry_of, intensity_of, prepare, reasons_of
 from scatterheal.reading.crop import Crop, Cropped, crop_scan
 from scatterheal.reading.detectors import find_detector
+from scatterheal.reading.frames import signed
 from scatterheal.reading.hdf5 import linked_files
 from scatterheal.reading.plot_area import Box
-from scatterheal.settings.models import Colour, Config, Mask, Scan
+from scatterheal.settings.models import MOST_DECADES, Colour, Config, Mask, Scan
 from scatterheal.settings.reading import read_config
 from scatterheal.validation.rank import remarks
 
@@ -140,6 +140,7 @@ class Healed:
         Parameters
         ----------
         path : path
+            Its folder is made where there is none.
 
         Raises
         ------
@@ -147,15 +148,17 @@ class Healed:
             Another ending; or it cannot be written there.
         """
         path, grey = Path(path), in_grey(self._bundle())
-        if path.suffix in (".h5", ".hdf5", ".nxs"):
+        ending = path.suffix.lower()
+        if ending not in (".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".edf"):
+            raise ScanError(f"{path}: no format is known by this ending; use .tif, .edf, .h5 or .nxs")
+        storage.make_folder(path.parent)
+        if ending in (".h5", ".hdf5", ".nxs"):
             export.write_hdf5(path, grey, self.provenance, self.geometry)
             return
-        if path.suffix in (".tif", ".tiff"):
-            export.write_tiff(path, self.image, self.provenance)
-        elif path.suffix == ".edf":
+        if ending == ".edf":
             export.write_edf(path, grey.image, self.provenance, self.geometry)
         else:
-            raise ScanError(f"{path}: no format is known by this ending; use .tif, .edf, .h5 or .nxs")
+            export.write_tiff(path, self.image, self.provenance)
         self._write_beside(str(path.with_name(f"{path.stem}_")))
 
     def save(self, folder: str | Path) -> None:
@@ -167,7 +170,7 @@ class Healed:
             Made where there is none; what lies there under these names is replaced.
         """
         folder, grey = Path(folder), in_grey(self._bundle())
-        folder.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(folder)
         export.write_tiff(folder / "healed.tif", self.image, self.provenance)
         export.write_edf(folder / "healed.edf", grey.image, self.provenance, self.geometry)
         export.write_hdf5(folder / "healed.h5", grey, self.provenance, self.geometry)
@@ -212,6 +215,8 @@ def read_frame(path: str | Path, data: str | None = None, frame: int | Literal["
     >>> read_frame("scans/demo_waxs.tif").counts.shape
     (180, 164)
     """
+    if not (frame is None or frame == "sum" or (isinstance(frame, int | np.integer) and not isinstance(frame, bool))):
+        raise ScanError(f"{path}: frame: {frame!r} is none; give its number, from 0, or 'sum'")
     image, crop = crop_scan(Path(path), "frame", "auto", data, frame)
     return Frame(image.astype(np.float32, copy=False), crop, Path(path))
 
@@ -249,13 +254,13 @@ def find_mask(
     >>> int((find_mask(counts, centre=(60, 60)).reasons[50:55] > 0).sum())
     600
     """
-    image, crop = _cropped(counts)
+    (image, crop), centre = _cropped(counts), _point(centre)
     return reasons_of(intensity_of(image, crop, Colour()), crop, Mask(), "auto", centre, _path(poni))
 
 
 def heal(
     counts: ArrayLike | Frame,
-    missing: ArrayLike | None = None,
+    missing: ArrayLike | Reasons | None = None,
     *,
     centre: tuple[float, float] | None = None,
     poni: str | Path | None = None,
@@ -275,8 +280,9 @@ def heal(
     ----------
     counts : array (height, width) or Frame
         Photon counts; anything in missing pixels. Without `missing`, negative is a code for no measurement, NaN masked.
-    missing : bool or integer array (height, width), optional
-        True, or above 0, where a pixel is missing; or the reasons that `find_mask` gives. None: found.
+    missing : array (height, width) or Reasons, optional
+        True, or above 0, where a pixel is missing; or what `find_mask` gives, whole or its uint16 reasons alone. Pixels
+        that are no number, or hold a detector's code, are missing too. None: found.
     centre : (x, y), optional
         The beam centre, pixels, x to the right, y down, pixel centres at integers. None: found.
     poni : path, optional
@@ -302,8 +308,8 @@ def heal(
     Raises
     ------
     ScanError
-        One line: the array is no frame of counts, the mask hides nothing, all, or more than half of it, a setting or
-        a method is unknown, or there is too little memory.
+        One line: the array is no frame of counts, the mask hides nothing or all of it, or was found and hides more than
+        half, a setting or a method is unknown, or there is too little memory.
 
     Examples
     --------
@@ -318,17 +324,21 @@ def heal(
 
     began, allowed = time.monotonic(), seconds(budget)
     config, (image, crop) = configuration(settings, methods, seed), _cropped(counts)
+    centre = _point(centre)
     intensity, geometry = intensity_of(image, crop, Colour()), geometry_of(crop, _path(poni))
     if missing is None:
         mask = reasons_of(intensity, crop, Mask(), "auto", centre, _path(poni))
-        check_share(mask.reasons, allow_large_mask=False)
+        share = float((mask.reasons > 0).mean())
+        if 0.5 < share < 1:
+            raise ScanError(f"mask: {share:.0%} of the pixels were found to be missing; give missing, if that is right")
+        check_share(mask.reasons, allow_large_mask=True)
     else:
         mask = _given(missing, intensity.values, geometry.beam_centre if poni else centre, geometry.beam_centre)
     whole = Prepared(Cropped(image, crop), intensity, mask)
     source = provenance.of_array(image)
     if isinstance(counts, Frame):
         source = provenance.of_files(counts.path, linked_files(counts.path))
-    asked = {"kind": "frame", "centre": list(centre) if centre else "auto", "poni": str(poni) if poni else None}
+    asked = {"kind": "frame", "centre": "auto" if centre is None else list(centre), "poni": str(poni) if poni else None}
     return _heal(whole, config, source, asked, geometry, choose_device(device), allowed, began, progress)
 
 
@@ -377,11 +387,14 @@ def configuration(settings: str | Mapping[str, Any], methods: Sequence[str] | No
     >>> configuration({"fit": {"iterations": 50}}, ["dip", "pyfai"], seed=3).fit.seed
     3
     """
+    if not isinstance(settings, str | Mapping):
+        raise ScanError(f"settings: {settings!r}; name a preset, or give keys of config.yaml")
     raw: dict[str, Any] = {"preset": settings} if isinstance(settings, str) else dict(settings)
     if methods is not None or "methods" not in raw:
-        raw["methods"] = list(METHODS if methods is None else methods)
-    if seed:
-        raw["fit"] = {**(raw.get("fit") or {}), "seed": seed}
+        raw["methods"] = [methods] if isinstance(methods, str) else list(METHODS if methods is None else methods)
+    fit = raw.get("fit") or {}
+    if seed and isinstance(fit, Mapping):
+        raw["fit"] = {**fit, "seed": seed}
     return read_config(raw, "settings")
 
 
@@ -414,13 +427,36 @@ def _path(poni: str | Path | None) -> Path | None:
     return Path(poni) if poni else None
 
 
+def _point(centre: Sequence[float] | None) -> tuple[float, float] | None:
+    """A beam centre as two plain numbers."""
+    if centre is None:
+        return None
+    try:
+        x, y = (float(value) for value in centre)
+    except (TypeError, ValueError):
+        x = y = np.nan
+    if isinstance(centre, str) or not np.isfinite([x, y]).all():
+        raise ScanError(f"centre: {centre!r} is no point; give (x, y), pixels")
+    return x, y
+
+
 def _cropped(counts: ArrayLike | Frame) -> Cropped:
     """An array as if it had been read from a file that says nothing."""
     if isinstance(counts, Frame):
         return Cropped(counts.counts, counts.crop)
-    image = np.ascontiguousarray(counts, np.float32)
-    if image.ndim != 2 or not image.size:
-        raise ScanError(f"counts: an array of shape {image.shape}; give one frame, (height, width)")
+    try:
+        values = np.ma.asanyarray(counts) if isinstance(counts, np.ma.MaskedArray) else np.asarray(counts)
+        numbers = values.astype(np.float64) if values.dtype.kind == "O" else values
+    except (TypeError, ValueError) as error:
+        raise ScanError("counts: no array of numbers; give photon counts, (height, width)") from error
+    if numbers.dtype.kind not in "biuf":
+        raise ScanError(f"counts: values of type {numbers.dtype}; give photon counts, read_frame reads files")
+    if numbers.ndim != 2 or not numbers.size:
+        raise ScanError(f"counts: an array of shape {numbers.shape}; give one frame, (height, width)")
+    # A copy, so that nobody changes what the result shows; what float32 cannot hold is no number then.
+    with np.errstate(over="ignore"):
+        image = np.array(signed(np.ma.getdata(numbers)), np.float32, order="C")
+    image[np.ma.getmaskarray(numbers)] = np.nan
     if not (image > 0).any():
         raise ScanError("counts: no pixel is above 0; give photon counts")
     whole = Box(0, 0, image.shape[1], image.shape[0])
@@ -428,19 +464,35 @@ def _cropped(counts: ArrayLike | Frame) -> Cropped:
 
 
 def _given(
-    missing: ArrayLike,
+    missing: ArrayLike | Reasons,
     values: NDArray[np.float32],
     centre: tuple[float, float] | None,
     header_centre: tuple[float, float] | None,
 ) -> Reasons:
     """The mask that somebody brings: nothing else is looked for but, where it is not given, the centre."""
-    given = np.asarray(missing)
-    check_mask_file(given > 0, values.shape)
-    reasons = given * USER if given.dtype == bool else given.astype(np.uint16)
-    reasons[~np.isfinite(values) & (reasons == 0)] |= HOT_OR_DEAD
+    try:
+        given = np.asarray(missing.reasons if isinstance(missing, Reasons) else missing)
+    except ValueError as error:
+        raise ScanError("missing: no array; give true, or above 0, where a pixel is missing") from error
+    if given.dtype.kind not in "biuf" or np.isnan(given).any():
+        raise ScanError(f"missing: {given.dtype} values, or NaN; give true, or above 0, where a pixel is missing")
+    if given.shape != values.shape:
+        remedy = "transpose it" if given.shape == values.shape[::-1] else "give one value for each pixel"
+        raise ScanError(
+            f"missing: its shape {given.shape} (rows, columns) is not that of counts {values.shape}; {remedy}"
+        )
+    # Masks of other programs say 1 or 255, which are no reasons; no pixel is missing for all reasons at once.
+    says_why = (
+        given.dtype.kind == "u" and given.itemsize == 2 and given.max() < sum(int(reason.bit) for reason in REASONS)
+    )
+    reasons = given.astype(np.uint16) if says_why else np.where(given > 0, USER, np.uint16(0))
+    # NaN, and codes where nothing was measured.
+    reasons[~(np.isfinite(values) & (values >= 0)) & (reasons == 0)] |= HOT_OR_DEAD
     check_share(reasons, allow_large_mask=True)
     if centre is not None:
-        return Reasons(reasons, Found(BeamCentre(*centre, "given"), kind="frame"))
+        return Reasons(reasons, given_beam(centre, values.shape)._replace(kind="frame"))
+    if isinstance(missing, Reasons):
+        return Reasons(reasons, missing.found)
     return Reasons(reasons, find_beam(values, reasons > 0, header_centre)._replace(kind="frame"))
 
 
@@ -458,6 +510,10 @@ def _heal(
     """The stages after the mask, and what is told of them; the budget counts from the moment when all began."""
     from scatterheal.pipeline.in_memory import heal_in_memory
 
+    if whole.intensity.meaning.unit == "counts":
+        top = float(whole.intensity.values[whole.reasons.reasons == 0].max())
+        if top > 10**MOST_DECADES:
+            raise ScanError(f"counts: up to {top:.3g} in valid pixels, more than is ever counted; mask those pixels")
     left = None if budget is None else max(budget - (time.monotonic() - began), 0.1)
     done, (reasons, found) = heal_in_memory(whole, config, device, left, progress), whole.reasons
     model, sure = done.refitted.model.astype(np.float32), done.sure
@@ -467,6 +523,9 @@ def _heal(
     run = {"hyperparameters": done.asked, "metrics": done.metrics}
     coverage = sure.coverage.table.to_dict("records")
     told = provenance.record(source, asked, whole.intensity.meaning, found, geometry, healed, run, coverage)
+    untrained = []
+    if budget is not None and "iterations" in done.ranking and (done.ranking.iterations == 0).any():
+        untrained.append("when the budget ended the network was no better than at its start; give it more time")
     return Healed(
         image=image,
         model=model,
@@ -476,7 +535,7 @@ def _heal(
         scores=done.ranking,
         method=done.run,
         centre=found.beam_centre,
-        remarks=tuple([*_doubts(whole), *remarks(done.ranking, config.heal_with)]),
+        remarks=tuple([*_doubts(whole), *remarks(done.ranking, config.heal_with), *untrained]),
         provenance=told if budget is None else {**told, "budget_seconds": budget},
         flags=done.scan.flags,
         geometry=geometry,
@@ -497,4 +556,13 @@ def _doubts(whole: Prepared) -> list[str]:
         )
     if meaning.not_whole_share:
         lines.append(meaning.how)
+    if meaning.unit == "counts":
+        values, valid = whole.intensity.values, whole.reasons.reasons == 0
+        if values[valid].max() > 2**24:
+            lines.append("counts above 16777216 are kept as float32 numbers, to about 7 digits")
+        below = float(np.mean((values < 0) & (values != np.round(values))))
+        if below:
+            lines.append(
+                f"{below:.1%} of the pixels are below 0 and not whole, and are taken as missing; subtract no background"
+            )
     return lines

@@ -27,6 +27,7 @@ REMEDIES = {
     errno.EROFS: "choose a folder that can be written",
     errno.EACCES: "see who may write there",
     errno.EPERM: "see who may write there",
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "a file and a folder have one name: choose another"),
     errno.ENOENT: "it was removed while jobs ran: see that nothing does",
 }
 
@@ -62,6 +63,20 @@ def trouble(path: Path | str, error: OSError) -> str:
     """
     reason = error.strerror or " ".join(str(error).split())
     return f"{path}: {reason}; {REMEDIES.get(error.errno or 0, 'see that there is room')}, and start again"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises
+    ------
+    ScanError
+        It cannot be made: a file has its name, or who runs this may not write there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScanError(trouble(folder, error)) from error
 
 
 def part_of(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """Trainings side by side, in threads as on a GPU: none sees another, and each has its own log."""
 
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -141,3 +142,31 @@ def test_each_has_a_log_of_its_own_or_that_of_who_began_it(tmp_path, monkeypatch
     logging.info("the end")
     said = {name: (tmp_path / f"{name}.log").read_text() for name in files}
     assert said == {"job": "from None\nthe end\n", "a": "from a\n", "b": "from b\n"}
+
+
+def test_ctrl_c_again_and_again_leaves_no_training_behind():
+    """Nobody would see it; and what is told to end is told so once, not for the rest of the process."""
+    told = """
+import os, signal, time
+from scatterheal.compute.ending import ENDING
+from scatterheal.compute.side_by_side import side_by_side
+import torch
+
+ended = []
+
+def work(item):
+    for _ in range(3):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+    while not ENDING.told:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    ended.append(item)
+
+try:
+    side_by_side(work, ["one"], torch.device("cpu"), at_once=1)
+except KeyboardInterrupt:
+    print(ended, ENDING.told)
+"""
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "['one'] False\n", done.stderr

@@ -25,7 +25,7 @@ from scatterheal.pipeline.prepare import Prepared, prepare
 from scatterheal.reading.frames import count_frames
 from scatterheal.settings.models import frames_of
 from scatterheal.settings.reading import SCHEMAS
-from scatterheal.storage import replacing
+from scatterheal.storage import make_folder, replacing
 
 # For editors, which know only real files.
 SCHEMA = Path(str(SCHEMAS)) / "scan.schema.json"
@@ -89,7 +89,7 @@ def add(path: Path, folder: Path, options: argparse.Namespace | None = None) -> 
         if error.__cause__ is not None:
             raise
         problem = str(error)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with replacing(target) as part:
         part.write_text(_yaml(keys, image, frames, prepared or problem, overlay, folder), encoding="utf-8")
     if prepared:

@@ -15,6 +15,7 @@ from scatterheal.api import Healed, configuration, heal_scan, seconds
 from scatterheal.app.options import keys_of, scan_of
 from scatterheal.errors import ScanError, one_line
 from scatterheal.settings.models import Config, Scan, frames_of
+from scatterheal.settings.reading import UniqueKeys
 
 
 def heal_files(chosen: argparse.Namespace) -> int:
@@ -62,7 +63,7 @@ def _settings(said: str) -> str | Mapping[str, Any]:
         return said
     path = Path(said)
     with one_line(path, "name a preset (scattering, paper) or a file like config.yaml"):
-        keys = yaml.safe_load(path.read_text(encoding="utf-8"))
+        keys = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)
         if not isinstance(keys, dict):
             raise ValueError("it holds no keys")
     return keys

@@ -24,7 +24,9 @@ def add_scan_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--data", metavar="PATH", help="the path inside an HDF5 file: /entry/data/data")
     group.add_argument("--frame", help="which frame of several, from 0: 12, sum, or 0-99 as scans of their own")
     group.add_argument("--crop", metavar="L,T,R,B", help="left, top, right, bottom in the file's pixels")
-    group.add_argument("--centre", metavar="X,Y", help="the beam centre, pixels of the cropped image")
+    group.add_argument(
+        "--centre", metavar="X,Y", help="the beam centre, pixels of the cropped image; below 0: --centre=-9,20"
+    )
     poni = group.add_argument("--poni", metavar="FILE", help="a pyFAI geometry file")
     poni.complete = shtab.FILE  # type: ignore[attr-defined]
     group.add_argument("--detector", metavar="NAME", help="pyFAI's name of the detector, or none")
@@ -60,13 +62,21 @@ def keys_of(path: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     keys: dict[str, Any] = {"image": str(path), "kind": "figure" if is_picture(path) else "frame"}
     for key in ("data", "frame", "crop", "centre", "poni", "detector"):
         if (said := getattr(chosen, key)) is not None:
-            keys[key] = yaml.safe_load(f"[{said}]") if key in ("crop", "centre") else said
-    if keys.get("frame", "").isdigit():
+            keys[key] = _numbers(said) if key in ("crop", "centre") else said
+    if keys.get("frame", "").isdecimal():
         keys["frame"] = int(keys["frame"])
     mask = {"file": chosen.mask, "mask_convention": chosen.mask_convention, "allow_large_mask": chosen.allow_large_mask}
     if any(mask.values()):
         keys["mask"] = {key: value for key, value in mask.items() if value}
     return keys
+
+
+def _numbers(said: str) -> Any:
+    """A list of numbers as it is written on a command line; what is none stays text, and is refused with its key."""
+    try:
+        return yaml.safe_load(f"[{said}]")
+    except yaml.YAMLError:
+        return said
 
 
 def scan_of(keys: dict[str, Any], path: Path) -> Scan:

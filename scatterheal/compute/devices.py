@@ -59,8 +59,10 @@ def choose_device(wanted: str) -> torch.device:
     Raises
     ------
     ScanError
-        cuda was asked for and there is none.
+        cuda was asked for and there is none; or it is none of the three.
     """
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise ScanError(f"device: {wanted!r} is none; choose auto, cpu or cuda")
     if wanted == "cuda" and not torch.cuda.is_available():
         build = "this torch is a CPU build" if torch.version.cuda is None else "torch sees no GPU"
         raise ScanError(

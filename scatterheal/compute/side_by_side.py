@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
@@ -127,19 +129,21 @@ def in_threads(
 
     results: list[Future[Result]] = []
     threads = []
-    for item in items:
-        results.append(Future())
-        # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
-        threads.append(Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True))
-        threads[-1].start()
     try:
+        for item in items:
+            results.append(Future())
+            # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
+            threads.append(Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True))
+            threads[-1].start()
         for thread in threads:
             thread.join()
     except KeyboardInterrupt:
         # They end after the iteration that they are in; nobody waits for what they would say.
         ENDING.told = True
-        for thread in threads:
-            thread.join()
+        # Also where somebody is impatient: a training that nobody waits for would go on unseen.
+        while any(thread.is_alive() for thread in threads):
+            with suppress(KeyboardInterrupt):
+                time.sleep(0.01)
         ENDING.told = False
         raise
     return results

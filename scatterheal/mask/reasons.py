@@ -30,6 +30,8 @@ class Reasons(NamedTuple):
     found: Found
 
 
+# A beam centre that is given lies no more image sides away.
+FARTHEST = 20
 # The parts that somebody may draw, and those of them that are also found.
 DRAWN = tuple(reason for reason in REASONS if reason.drawn)
 FOUND = tuple(reason for reason in DRAWN if reason.found)
@@ -137,14 +139,43 @@ def find_reasons(
         if part.name not in automatic:
             reasons[drawn[part.name]] |= part.bit
     add_stripes(reasons, grey, mask.stripes)
-    given = centre and Found(BeamCentre(*centre, "given"))
-    found = given or find_beam(counts, reasons > 0, header_centre)
+    given = centre is not None
+    found = given_beam(centre, values.shape) if given else find_beam(counts, reasons > 0, header_centre)
     if automatic:
         parts = find_parts(counts, reasons > 0, found.beam_centre)
         for name, bit in automatic.items():
             reasons[(getattr(parts, name) & ~keep) | drawn[name]] |= bit
         found = found._replace(parts=tuple(record for record in parts.found if record.part in automatic))
     return Reasons(reasons, found)
+
+
+def given_beam(centre: tuple[float, float], shape: tuple[int, int]) -> Found:
+    """The beam centre that somebody gives; it may lie outside of the image, but not anywhere.
+
+    Parameters
+    ----------
+    centre : (x, y)
+        Pixels.
+    shape : (height, width)
+        Of the cropped image.
+
+    Raises
+    ------
+    ScanError
+        It is so far away that circles round it are straight lines here.
+
+    Examples
+    --------
+    >>> given_beam((3.0, 400.0), (100, 100)).beam_centre
+    (3.0, 400.0)
+    >>> given_beam((3.0, 4e6), (100, 100))
+    Traceback (most recent call last):
+    scatterheal.errors.ScanError: centre: [3, 4e+06] is far from the image of 100 x 100 pixels; give x, y in its pixels
+    """
+    if max(map(abs, centre)) > FARTHEST * max(shape):
+        where, size = ", ".join(f"{value:g}" for value in centre), f"{shape[1]} x {shape[0]} pixels"
+        raise ScanError(f"centre: [{where}] is far from the image of {size}; give x, y in its pixels")
+    return Found(BeamCentre(*centre, "given"))
 
 
 def find_beam(counts: NDArray[np.float32], missing: Missing, header_centre: tuple[float, float] | None = None) -> Found:

@@ -28,7 +28,7 @@ def evolution(path: Path, snapshots: Sequence[tuple[int, float, Rgb]], taken: in
         Above the strip.
     """
     figure, panels = in_a_row(len(snapshots) + 1, scan.shape[:2], long_side=3.0, above=0.65)
-    figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
+    figure.suptitle(title, parse_math=False, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
     show(panels[0], scan)
     panels[0].set_title("scan", fontsize=9)
     for axes, (iteration, score, image) in zip(panels[1:], snapshots, strict=True):
@@ -61,7 +61,7 @@ def before_after(
     # On a page twice as wide as high.
     rows = max((1, 2), key=lambda rows: min(2 * shape[0] / (-(-len(panels) // rows) * shape[1]), 1 / rows))
     figure, axes = in_a_row(len(panels), shape, long_side=4.2, above=0.65, right=0.9, rows=rows)
-    figure.suptitle(title, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
+    figure.suptitle(title, parse_math=False, y=1 - 0.06 / figure.get_figheight(), va="top", fontsize=10)
     for area, (name, image) in zip(axes, panels, strict=True):
         show(area, image)
         area.set_title(name, fontsize=9)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,8 @@ Progress = Callable[[float, str], None]
 LOOKS = 10
 # Many trainings side by side: their own lines and bars do not say whose they are.
 QUIET = tuple(f"scatterheal.dip.{module}" for module in ("loop", "inpaint", "memory"))
+# Threads and logs belong to the whole process: one healing at a time changes them.
+ALONE = RLock()
 # Shares of a budget: what comes after the trainings takes about this one, and other methods may begin in that.
 AFTERWARDS, METHODS_FIRST = 0.15, 0.25
 
@@ -217,13 +220,14 @@ def _cores() -> int:
 @contextmanager
 def _quietly_on_threads(threads: int) -> Iterator[None]:
     """Let each training compute on so many threads, quietly, and leave PyTorch and the logs as they were."""
-    loggers = [logging.getLogger(name) for name in QUIET]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with on_threads(threads):
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with ALONE:
+        loggers = [logging.getLogger(name) for name in QUIET]
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        try:
+            with on_threads(threads):
+                yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

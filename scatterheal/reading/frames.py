@@ -313,10 +313,10 @@ def _checked(path: Path, counts: NDArray) -> NDArray:
         raise ScanError(
             f"{path}: holds {counts.dtype} values of shape {counts.shape}, not one frame; export a single 2-D frame"
         )
-    return _signed(counts)
+    return signed(counts)
 
 
-def _signed(counts: NDArray) -> NDArray:
+def signed(counts: NDArray) -> NDArray:
     """Codes of pixels without a measurement as negative numbers, also where the file is unsigned.
 
     A detector's -1 and -2 are the two largest numbers of an unsigned type (Dectris), and of types that no

@@ -219,7 +219,7 @@ def sd_image(
     """
     if calibration.noise is None:
         # Each of 0, 1, ... 2 n with the same chance.
-        so_few = np.sqrt(((2 * counts + 1) ** 2 - 1) / 12)
+        so_few = np.sqrt(((2 * np.maximum(counts, 0) + 1) ** 2 - 1) / 12)
         own = np.where(flags & CLIPPED_LOW > 0, so_few, np.sqrt(np.maximum(counts, 1)))
         unknown = beyond | (flags & CLIPPED_HIGH > 0) & valid
     else:

@@ -116,12 +116,14 @@ def remarks(ranking: pd.DataFrame, heal_with: str) -> list[str]:
 
     Examples
     --------
-    >>> ranking = pd.DataFrame({"run": ["telea"], "method": ["telea"], "collapsed": [False]})
+    >>> ranking = pd.DataFrame({"run": ["telea", "lr-0.1"], "method": ["telea", "dip"], "collapsed": [False, False]})
+    >>> remarks(ranking[:1], "best")
+    []
     >>> remarks(ranking, "best")
     ['telea scores better on the hidden pixels than every network, or as well for less; it heals this scan']
     """
     first, heals, lines = ranking.iloc[0], chosen(ranking, heal_with), []
-    if first.method != "dip":
+    if first.method != "dip" and (ranking.method == "dip").any():
         instead = (
             "it heals this scan" if heals == first.run else f"{heals} heals it all the same, as heal_with: dip says"
         )
