@@ -108,7 +108,7 @@ def test_masks_that_nobody_drew_are_the_careful_ones(real_scans, name):
     if name in FRAMES:
         np.testing.assert_array_equal(ours & pixels.GAP, theirs & pixels.GAP)
         assert _overlap(ours & SHADOWS, theirs & SHADOWS) > 0.9
-    assert np.hypot(*np.subtract(automatic.centre, careful.centre)) < 4
+    assert np.hypot(*np.subtract(automatic.found.beam_centre, careful.found.beam_centre)) < 4
 
 
 SHADOWS = pixels.BEAMSTOP | pixels.HOLDER | pixels.OUTSIDE | pixels.USER
