@@ -40,4 +40,4 @@ storage.write_csv(Path(snakemake.output.coverage), found.coverage.table)
 storage.write_json(Path(snakemake.output.factors), found.calibration._asdict())
 title = f"{snakemake.wildcards.scan}: {run}"
 draw_calibration(Path(snakemake.output.calibration), found.coverage, title)
-draw_sd(Path(snakemake.output.certainty), found.sd, model, ~scan.missing, title)
+draw_sd(Path(snakemake.output.certainty), found.sd, found.rate, ~scan.missing, title)

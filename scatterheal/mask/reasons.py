@@ -139,8 +139,8 @@ def find_reasons(
         if part.name not in automatic:
             reasons[drawn[part.name]] |= part.bit
     add_stripes(reasons, grey, mask.stripes)
-    given = centre is not None
-    found = given_beam(centre, values.shape) if given else find_beam(counts, reasons > 0, header_centre)
+    given = None if centre is None else given_beam(centre, values.shape)
+    found = given or find_beam(counts, reasons > 0, header_centre)
     if automatic:
         parts = find_parts(counts, reasons > 0, found.beam_centre)
         for name, bit in automatic.items():

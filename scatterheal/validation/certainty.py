@@ -17,6 +17,8 @@ from scatterheal.validation.coverage import Coverage, coverage
 class Certainty(NamedTuple):
     """How sure each pixel of a healed scan is."""
 
+    rate: NDArray[np.float32]
+    """(height, width): what is as sure as that: what heals the scan, of colours their luminance."""
     sd: NDArray[np.float32]
     """(height, width): of a healed pixel the standard deviation of its expected count (or value), of a valid one that
     of its count; NaN where nothing tells."""
@@ -73,4 +75,4 @@ def certainty(
     # No copy of the beamstop lies where the beam is: what is painted there goes beyond all that is known.
     beyond |= reasons & BEAMSTOP > 0
     sd = sd_image(calibration, model, spread, apart, image, scan.flags, valid, beyond)
-    return Certainty(sd, beyond, distance, calibration, coverage(image, scan.flags, folds, unit))
+    return Certainty(model, sd, beyond, distance, calibration, coverage(image, scan.flags, folds, unit))
