@@ -147,7 +147,7 @@ def test_each_has_a_log_of_its_own_or_that_of_who_began_it(tmp_path, monkeypatch
 def test_ctrl_c_again_and_again_leaves_no_training_behind():
     """Nobody would see it; and what is told to end is told so once, not for the rest of the process."""
     told = """
-import os, signal, time
+import os, signal, sys, time
 from scatterheal.compute.ending import ENDING
 from scatterheal.compute.side_by_side import side_by_side
 import torch
@@ -155,7 +155,9 @@ import torch
 ended = []
 
 def work(item):
-    for _ in range(3):
+    # When all have begun, and are waited for.
+    time.sleep(0.5)
+    for _ in range(int(sys.argv[1])):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.2)
     while not ENDING.told:
@@ -168,5 +170,7 @@ try:
 except KeyboardInterrupt:
     print(ended, ENDING.told)
 """
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=120, check=False)
-    assert done.stdout == "['one'] False\n", done.stderr
+    for times in ("1", "3"):
+        asked = [sys.executable, "-c", told, times]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout == "['one'] False\n", done.stderr

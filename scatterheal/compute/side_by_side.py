@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
@@ -135,15 +134,17 @@ def in_threads(
             # In the context of this thread, for its log; a daemon does not keep an interrupted process from ending.
             threads.append(Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True))
             threads[-1].start()
-        for thread in threads:
-            thread.join()
+        # Not by join: one that is interrupted takes its thread for ended (Python 3.11), and it would go on unseen.
+        wait(results)
     except KeyboardInterrupt:
         # They end after the iteration that they are in; nobody waits for what they would say.
         ENDING.told = True
         # Also where somebody is impatient: a training that nobody waits for would go on unseen.
-        while any(thread.is_alive() for thread in threads):
+        begun = [result for thread, result in zip(threads, results, strict=False) if thread.ident]
+        while begun:
             with suppress(KeyboardInterrupt):
-                time.sleep(0.01)
+                wait(begun)
+                break
         ENDING.told = False
         raise
     return results
