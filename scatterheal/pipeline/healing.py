@@ -52,8 +52,10 @@ def refit_seeds(asked: Mapping[str, Any], folds: int, refits: int) -> range:
     >>> list(refit_seeds({"method": "dip", "seed": 5}, folds=2, refits=3)), list(refit_seeds({"method": "telea"}, 2, 3))
     ([7, 8, 9], [])
     """
-    first = asked["seed"] + folds if asked["method"] == "dip" else 0
-    return range(first, first + refits) if asked["method"] == "dip" else range(0)
+    if asked["method"] != "dip":
+        return range(0)
+    first = asked["seed"] + folds
+    return range(first, first + refits)
 
 
 def with_all_pixels(
