@@ -9,8 +9,8 @@ rule refuse:
         f"{RESULTS}/logs/refuse/{{scan}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/refuse/{{scan}}.tsv"
-    localrule: True
     retries: 0
+    localrule: True
     conda:
         "../../envs/scatterheal.yaml"
     threads: 1
