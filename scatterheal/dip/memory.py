@@ -6,7 +6,7 @@ import logging
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scatterheal.compute.devices import computes_in_16_bits
 from scatterheal.compute.memory import free
@@ -67,22 +67,36 @@ def needed(
     >>> round(needed(cartesian((1679, 1475), None), 2, 1, fast, 1679 * 1475) / 1e9, 1)
     15.1
     """
+    rows, columns = networks.padded_size(chosen.network, canvas.rows, canvas.columns)
+    network = networks.build(chosen.network, inputs, outputs, chosen.channels, canvas.wraps)
+    # So much a network keeps in all, for each row, for each column and for each cell: told by four small paintings.
+    # (Tensors without contents would tell it at once, but torch then imports its compiler, which takes seconds.)
+    block = 2**networks.LEVELS
+    small, _ = networks.padded_size(chosen.network, 1, 1)
+    down, across = (rows - small) / block, (columns - small) / block
+    kept = sum(
+        of_high * of_wide * _kept(network, torch.zeros(1, inputs, high, wide))
+        for of_high, high in ((1 - down, small), (down, small + block))
+        for of_wide, wide in ((1 - across, small), (across, small + block))
+    )
+    share = 0.5 if chosen.precision == "bfloat16" else FAST if chosen.engine == "fast" else 1.0
+    if sparing:
+        share *= SPARED
+    of_network = (1 + BESIDE) * share * kept + EACH_CELL * rows * columns
+    return of_network + (EACH_PIXEL + IF_CENSORED * censored) * pixels
+
+
+def _kept(network: nn.Module, fed: Tensor) -> int:
+    """Bytes of all that a network keeps from a way forward for the way back."""
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
         kept[id(tensor)] = tensor
         return tensor
 
-    name, channels = chosen.network, chosen.channels
-    rows, columns = networks.padded_size(name, canvas.rows, canvas.columns)
-    # Tensors on this device have a size and no content.
-    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        networks.build(name, inputs, outputs, channels, canvas.wraps)(torch.empty(1, inputs, rows, columns))
-    share = 0.5 if chosen.precision == "bfloat16" else FAST if chosen.engine == "fast" else 1.0
-    if sparing:
-        share *= SPARED
-    of_network = (1 + BESIDE) * share * sum(tensor.nbytes for tensor in kept.values()) + EACH_CELL * rows * columns
-    return of_network + (EACH_PIXEL + IF_CENSORED * censored) * pixels
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(fed)
+    return sum(tensor.nbytes for tensor in kept.values())
 
 
 def check(scene: Scene, chosen: Fit, device: torch.device, folds: int = 1) -> bool:
