@@ -114,7 +114,14 @@ class Healed:
             The PNG to write.
         title : str
             Above the picture.
+
+        Raises
+        ------
+        ScanError
+            Another ending.
         """
+        if Path(path).suffix.lower() != ".png":
+            raise ScanError(f"{path}: a picture is written as .png; name it so")
         # matplotlib is slow to import, and who only wants numbers needs none.
         from scatterheal.pictures.look import as_counted, look_of, render
         from scatterheal.pictures.panels import before_after
@@ -254,7 +261,7 @@ def find_mask(
     >>> int((find_mask(counts, centre=(60, 60)).reasons[50:55] > 0).sum())
     600
     """
-    (image, crop), centre = _cropped(counts), _point(centre)
+    (image, crop), centre = _cropped(counts), _point(centre, poni)
     return reasons_of(intensity_of(image, crop, Colour()), crop, Mask(), "auto", centre, _path(poni))
 
 
@@ -292,14 +299,15 @@ def heal(
     methods : sequence of str, optional
         What is tried; dip stands for the networks. None: `METHODS`, or what `settings` says.
     device : {"auto", "cpu", "cuda"}
-        Where networks are trained.
+        Where networks are trained; auto: where `settings` says, else on a GPU where there is one.
     budget : float or str, optional
         Seconds, or "30s", "2min": the best that was reached by about then. None: everything to its end, which takes
         minutes on a CPU.
     seed : int
-        Of the weights, the input and every noise.
+        Of the weights, the input and every noise; 0: what `settings` says.
     progress : callable, optional
-        Told the share of the work that is done, and what is done now.
+        Told the share of the work that is done, and what is done now; networks that are trained at the same time call
+        it from their threads. What it raises ends the healing, once the trainings that have begun have ended.
 
     Returns
     -------
@@ -324,7 +332,7 @@ def heal(
 
     began, allowed = time.monotonic(), seconds(budget)
     config, (image, crop) = configuration(settings, methods, seed), _cropped(counts)
-    centre = _point(centre)
+    centre = _point(centre, poni)
     intensity, geometry = intensity_of(image, crop, Colour()), geometry_of(crop, _path(poni))
     if missing is None:
         mask = reasons_of(intensity, crop, Mask(), "auto", centre, _path(poni))
@@ -339,7 +347,9 @@ def heal(
     if isinstance(counts, Frame):
         source = provenance.of_files(counts.path, linked_files(counts.path))
     asked = {"kind": "frame", "centre": "auto" if centre is None else list(centre), "poni": str(poni) if poni else None}
-    return _heal(whole, config, source, asked, geometry, choose_device(device), allowed, began, progress)
+    return _heal(
+        whole, config, source, asked, geometry, choose_device(_wanted(device, config)), allowed, began, progress
+    )
 
 
 def heal_scan(
@@ -371,7 +381,9 @@ def heal_scan(
     check_share(whole.reasons.reasons, scan.mask.allow_large_mask)
     source = provenance.of_files(scan.image, linked_files(scan.image))
     geometry, asked = geometry_of(whole.cropped.crop, scan.poni), scan.model_dump(mode="json")
-    return _heal(whole, config, source, asked, geometry, choose_device(device), budget, began, progress)
+    return _heal(
+        whole, config, source, asked, geometry, choose_device(_wanted(device, config)), budget, began, progress
+    )
 
 
 def configuration(settings: str | Mapping[str, Any], methods: Sequence[str] | None = None, seed: int = 0) -> Config:
@@ -423,14 +435,21 @@ def seconds(budget: float | str | None) -> float | None:
     return allowed
 
 
+def _wanted(device: str, config: Config) -> str:
+    """Where to train: what the call says goes before what the settings say."""
+    return config.fit.device if device == "auto" else device
+
+
 def _path(poni: str | Path | None) -> Path | None:
     return Path(poni) if poni else None
 
 
-def _point(centre: Sequence[float] | None) -> tuple[float, float] | None:
-    """A beam centre as two plain numbers."""
+def _point(centre: Sequence[float] | None, poni: str | Path | None) -> tuple[float, float] | None:
+    """A beam centre as two plain numbers; None where a PONI file, or nobody, tells it."""
     if centre is None:
         return None
+    if poni:
+        raise ScanError("centre and poni both say where the beam is; leave one of them out")
     try:
         x, y = (float(value) for value in centre)
     except (TypeError, ValueError):

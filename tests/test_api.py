@@ -161,6 +161,7 @@ def test_heals_at_the_same_time_leave_threads_and_logs_as_they_were(healed):
         ({"centre": "44"}, "centre: '44' is no point"),
         ({"centre": (1, 2, 3)}, r"centre: \(1, 2, 3\) is no point"),
         ({"centre": (1e9, 0)}, r"centre: \[1e\+09, 0\] is far from the image of 90 x 80 pixels"),
+        ({"poni": "a.poni"}, "centre and poni both say where the beam is"),
         ({"settings": None}, "settings: None; name a preset"),
         ({"settings": {"fit": 3}, "seed": 2}, "settings: fit"),
         ({"device": "gpu"}, "device: 'gpu' is none"),
@@ -195,6 +196,8 @@ def test_a_result_goes_to_every_format_with_its_mask_and_its_doubts(healed, tmp_
     for refused in (lambda: healed.save(tmp_path / "file"), lambda: healed.write(tmp_path / "file" / "a.tif")):
         with pytest.raises(scatterheal.ScanError, match=r"file: (File exists|Not a directory); a file and a folder"):
             refused()
+    with pytest.raises(scatterheal.ScanError, match=r"a\.jpg: a picture is written as \.png"):
+        healed.draw(tmp_path / "a.jpg")
     with pytest.raises(scatterheal.ScanError, match=r"a\.cbf: no format is known by this ending; use \.tif"):
         healed.write(tmp_path / "a.cbf")
 

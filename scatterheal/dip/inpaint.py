@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from scatterheal.pattern.pixels import Bits
 from scatterheal.polar.canvas import View
 from scatterheal.settings.models import Fit
 from scatterheal.validation.judge import judge
+from scatterheal.validation.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Inpainted(NamedTuple):
     """iteration, loss and score of each check, of every fold: loss_0, score_0, ..."""
     snapshots: dict[int, tuple[float, NDArray[np.float32]]]
     """After 0, k, 2k, ... iterations: the mean score, and the first fold's image."""
-    metrics: dict[str, Any]
+    metrics: Metrics
     """From `judge`, and how it was stopped."""
 
 
@@ -150,7 +151,7 @@ class Training:
             self._take_up(self._before)
             raise
 
-    def standing(self, until: float = np.inf) -> dict[str, Any]:
+    def standing(self, until: float = np.inf) -> Metrics:
         """The metrics by which it is to be compared with others, were it to end here, or had it ended at an iteration.
 
         The middle one of the checks nearest to the iteration that it would take: one poor painting is nobody's end, and
@@ -194,7 +195,7 @@ class Training:
         each = zip(self.record.cells[iteration], self.folds, strict=True)
         return np.stack([painted(cells, fold.prepared, self.scan) for cells, fold in each])
 
-    def _metrics(self, models: NDArray[np.float32], iteration: int) -> dict[str, Any]:
+    def _metrics(self, models: NDArray[np.float32], iteration: int) -> Metrics:
         canvas = self.folds[0].prepared.scene.canvas
         return {
             **judge(self.scan, models, np.stack([fold.hidden for fold in self.folds]), self.truth),

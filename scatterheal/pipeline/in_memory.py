@@ -33,6 +33,7 @@ from scatterheal.settings.runs import fit_of, hyperparameters_of, runs_of
 from scatterheal.validation.certainty import Certainty, certainty
 from scatterheal.validation.holdout import hide
 from scatterheal.validation.judge import judge
+from scatterheal.validation.metrics import Metrics
 from scatterheal.validation.rank import chosen, rank
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Outcome(NamedTuple):
     """What heals it,"""
     asked: dict[str, Any]
     """the hyperparameters of that,"""
-    metrics: dict[str, Any]
+    metrics: Metrics
     """and its scores on the hidden pixels."""
     refitted: Refitted
     sure: Certainty
@@ -73,7 +74,7 @@ class _Told(NamedTuple):
 
     models: NDArray[np.float32]
     spreads: NDArray[np.float32]
-    metrics: dict[str, Any]
+    metrics: Metrics
     taken: Mapping[str, Any]
 
 

@@ -14,6 +14,7 @@ from scatterheal import storage
 from scatterheal.dip.inpaint import Inpainted
 from scatterheal.pattern.pattern import Pattern, overlay
 from scatterheal.pictures.look import Look, render
+from scatterheal.validation.metrics import Metrics
 
 # Says what a finished run is the outcome of; it is written last.
 FINGERPRINT = "fingerprint.json"
@@ -42,7 +43,10 @@ def write(folder: Path, done: Inpainted, run: Mapping[str, Any], scan: Pattern, 
         storage.write_png(folder / "snapshots" / f"{iteration:06d}.png", render(snapshot, look))
     storage.write_csv(folder / "curve.csv", pd.DataFrame(done.curve))
     storage.write_json(folder / "run.json", run)
-    metrics = {**done.metrics, "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()}}
+    metrics: Metrics = {
+        **done.metrics,
+        "score_after": {iteration: score for iteration, (score, _) in done.snapshots.items()},
+    }
     storage.write_json(folder / "metrics.json", metrics)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,9 +9,10 @@ from scatterheal.pattern.pattern import Pattern
 from scatterheal.pattern.pixels import Bits
 from scatterheal.pattern.units import to_unit
 from scatterheal.validation import scores
+from scatterheal.validation.metrics import Metrics
 
 
-def judge(scan: Pattern, models: NDArray[np.float32], hidden: Bits, truth: NDArray | None = None) -> dict[str, Any]:
+def judge(scan: Pattern, models: NDArray[np.float32], hidden: Bits, truth: NDArray | None = None) -> Metrics:
     """Score what a method says of each fold's hidden pixels.
 
     Parameters
@@ -27,9 +26,8 @@ def judge(scan: Pattern, models: NDArray[np.float32], hidden: Bits, truth: NDArr
 
     Returns
     -------
-    metrics : dict
-        From `scatterheal.validation.scores`; with a truth also truth_error, the median relative error of the hidden
-        pixels (of counts), and truth_mse, the mean squared error of the missing ones in the image's range.
+    Metrics
+        With a truth also truth_mse and, of counts, truth_error.
     """
     each = []
     for model, hidden_of in zip(models, hidden, strict=True):

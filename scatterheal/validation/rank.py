@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from scatterheal.validation.metrics import Metrics
 from scatterheal.validation.stopping import FARTHEST_TIE
 
+# Of the metrics what the table shows where it is known.
+SHOWN = ("relative", "truth_error", "truth_mse", "iterations")
 
-def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+
+def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     """One row a run, the best first: by held-out score, ties by cost, collapsed runs last.
 
     A run ties with the best one where their difference, fold by fold, is not more than its standard error over the
@@ -24,7 +28,7 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     ----------
     runs : mapping
         The hyperparameters of each run, as far as the scan could take them.
-    metrics : mapping
+    metrics : mapping of Metrics
         What `scatterheal.dip.inpaint.inpaint`, or `scatterheal.validation.judge.judge`, reported for it.
 
     Returns
@@ -54,6 +58,7 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
     rows = []
     for run, hyperparameters in runs.items():
         found = metrics[run]
+        shown = cast(Mapping[str, Any], found)
         behind = scores[run] - scores[best]
         error = float(behind.std(ddof=1) / np.sqrt(behind.size)) if behind.size > 1 else 0.0
         tie = min(error, FARTHEST_TIE * scores[best].mean())
@@ -71,7 +76,7 @@ def rank(runs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Mapping[st
                 "tied": bool(run in sane and behind.mean() <= tie),
                 "collapsed": found["collapsed"],
                 **of_counts,
-                **{key: found[key] for key in ("relative", "truth_error", "truth_mse", "iterations") if key in found},
+                **{key: shown[key] for key in SHOWN if key in shown},
                 **({"pruned": found.get("pruned", False), "trained": found.get("trained")} if halved else {}),
                 "cost": found.get("cost", 0.0),
                 **{key: value for key, value in hyperparameters.items() if key not in ("method", "iterations")},

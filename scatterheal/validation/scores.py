@@ -1,10 +1,10 @@
-"""How well pixels are painted that were hidden, as plain values ready for JSON."""
+"""How well pixels are painted that were hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from scipy.signal import find_peaks
 
 from scatterheal.counts.deviance import censoring, deviance, expected_deviance, residuals
 from scatterheal.pattern.pixels import REASONS, Bits
+from scatterheal.validation.metrics import FoldMetrics, Metrics, Region, Ring
+
+OneRegion = TypeVar("OneRegion", Region, Ring)
 
 # The holes of which hidden pixels are copies.
 KINDS = {reason.name: reason.bit for reason in REASONS if reason.copied}
@@ -38,7 +41,7 @@ def score_counts(
     known: NDArray[np.bool_],
     hidden: Bits,
     centre: tuple[float, float] | None,
-) -> dict[str, Any]:
+) -> FoldMetrics:
     """Score the rate that a method believes against counts that it has not seen.
 
     Parameters
@@ -58,19 +61,7 @@ def score_counts(
 
     Returns
     -------
-    scores : dict
-        score: mean deviance of the hidden pixels; lower is better.
-        relative: the hidden pixels' ratio to their floor, divided by the known pixels' ratio to theirs. Of a fit that
-        follows its known pixels 1 is perfect, also where counts scatter less, or more, than Poisson's. One that does
-        not (a radial mean, a constant) has high ratios on both: rank by score alone.
-        collapsed: whether the hidden pixels are no nearer to what was painted than to their own mean, within noise.
-        hidden, known, every entry of kinds and of rings, strongest_ring: pixels; deviance, floor (the deviance that
-        shot noise alone makes at this rate; a wrong rate has a wrong floor), excess (deviance - floor), ratio
-        (deviance / floor); block_z (of the blocks with more than 60 such pixels the root mean square of summed
-        residual over its standard deviation; 1 is perfect), block_z_error (its standard error), block_z_robust (the
-        same from the median) and blocks (how many, on average over nine grids).
-        Means over no pixels or no blocks are None. A ring also has its inner and outer radius, pixels;
-        strongest_ring is None where no ring stands out.
+    FoldMetrics
 
     Examples
     --------
@@ -93,32 +84,33 @@ def score_counts(
         "row": rows,
         "column": columns,
     }
-    found: dict[str, Any] = {
-        "hidden": _summary(per_pixel, kind > 0),
-        "known": _summary(per_pixel, kind == 0),
-        "kinds": {name: _summary(per_pixel, kind & bit > 0) for name, bit in KINDS.items() if (kind & bit).any()},
-        "rings": [],
-        "strongest_ring": None,
-    }
+    seen, unseen = _summary(per_pixel, kind == 0), _summary(per_pixel, kind > 0)
+    rings: list[Ring] = []
+    strongest: Ring | None = None
     if centre is not None:
         radius = np.hypot(columns - centre[0], rows - centre[1])
+
+        def between(inner: float, outer: float) -> Ring:
+            inside = (kind > 0) & (radius >= inner) & (radius < outer)
+            return {"inner": float(inner), "outer": float(outer), **_summary(per_pixel, inside)}
+
         edges = np.quantile(radius, np.linspace(0, 1, RINGS + 1))
         edges[-1] = np.nextafter(edges[-1], np.inf)
-        for inner, outer in pairwise(edges):
-            inside = (kind > 0) & (radius >= inner) & (radius < outer)
-            found["rings"].append(_of_ring(inner, outer, _summary(per_pixel, inside)))
+        rings = [between(inner, outer) for inner, outer in pairwise(edges)]
         ring = strongest_ring(n, radius)
-        if ring is not None:
-            inside = (kind > 0) & (radius >= ring[0]) & (radius < ring[1])
-            found["strongest_ring"] = _of_ring(*ring, _summary(per_pixel, inside))
-    unseen = kind > 0
-    mean = np.full(unseen.sum(), n[unseen].mean())
-    gain = deviance(n[unseen], flag[unseen], mean) - per_pixel["deviance"][unseen]
+        strongest = ring and between(*ring)
+    of_hidden = n[kind > 0], flag[kind > 0]
+    mean = np.full(len(of_hidden[0]), of_hidden[0].mean())
+    gain = deviance(*of_hidden, mean) - per_pixel["deviance"][kind > 0]
     return {
-        "score": found["hidden"]["deviance"],
-        "relative": _relative(found),
+        "score": cast(float, unseen["deviance"]),
+        "relative": _relative(unseen, seen),
         "collapsed": _collapsed(gain),
-        **found,
+        "hidden": unseen,
+        "known": seen,
+        "kinds": {name: _summary(per_pixel, kind & bit > 0) for name, bit in KINDS.items() if (kind & bit).any()},
+        "rings": rings,
+        "strongest_ring": strongest,
     }
 
 
@@ -127,7 +119,7 @@ def score_values(
     image: NDArray[np.float32],
     known: NDArray[np.bool_],
     hidden: Bits,
-) -> dict[str, Any]:
+) -> FoldMetrics:
     """Score what was painted where an image has no counts: colours, or values of an unknown kind.
 
     Parameters
@@ -141,10 +133,8 @@ def score_values(
 
     Returns
     -------
-    scores : dict
-        score: mean squared error of the hidden pixels; lower is better.
-        collapsed: whether the hidden pixels are no nearer to what was painted than to their own mean, within noise.
-        hidden, known and every entry of kinds: pixels and mse.
+    FoldMetrics
+        Of its regions pixels and mse.
 
     Examples
     --------
@@ -154,42 +144,35 @@ def score_values(
     (0.01, False)
     """
 
-    def summary(region: NDArray[np.bool_]) -> dict[str, Any]:
+    def summary(region: NDArray[np.bool_]) -> Region:
         squares = (painted[region].astype(np.float64) - image[region]) ** 2
         return {"pixels": int(region.sum()), "mse": float(squares.mean())}
 
-    found = {
-        "hidden": summary(hidden > 0),
-        "known": summary(known),
-        "kinds": {name: summary(hidden & bit > 0) for name, bit in KINDS.items() if (hidden & bit).any()},
-    }
+    of_hidden = summary(hidden > 0)
     # The best constant is each channel's mean.
     unseen = image[hidden > 0].astype(np.float64)
     constant = (unseen - unseen.mean(axis=0)) ** 2
     gain = constant - (unseen - painted[hidden > 0]) ** 2
     return {
-        "score": found["hidden"]["mse"],
+        "score": cast(float, of_hidden["mse"]),
         "collapsed": _collapsed(gain.reshape(len(gain), -1).mean(axis=1)),
-        **found,
+        "hidden": of_hidden,
+        "known": summary(known),
+        "kinds": {name: summary(hidden & bit > 0) for name, bit in KINDS.items() if (hidden & bit).any()},
     }
 
 
-def combine(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def combine(folds: Sequence[FoldMetrics]) -> Metrics:
     """The scores of one run over all folds.
 
     Parameters
     ----------
-    folds : sequence of mappings
+    folds : sequence of FoldMetrics
         What `score_counts`, or `score_values`, says of each fold.
 
     Returns
     -------
-    scores : dict
-        score: the mean of the folds' scores, which stand in scores; score_error: its standard error, None for one
-        fold. Most of that error is what the folds' pixels differ by and is the same for all runs: compare two runs by
-        the differences of their folds.
-        collapsed: whether any fold did.
-        Everything else as of one fold, over the pixels of all of them.
+    Metrics
 
     Examples
     --------
@@ -200,7 +183,7 @@ def combine(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     (2.0, 1.0, {'pixels': 40, 'mse': 2.5})
     """
     scores = [fold["score"] for fold in folds]
-    together: dict[str, Any] = {
+    together: Metrics = {
         "score": float(np.mean(scores)),
         "score_error": float(np.std(scores, ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else None,
         "scores": scores,
@@ -214,7 +197,7 @@ def combine(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         },
     }
     if "relative" in folds[0]:
-        together["relative"] = _relative(together)
+        together["relative"] = _relative(together["hidden"], together["known"])
         together["rings"] = [_pool(rings) for rings in zip(*(fold["rings"] for fold in folds), strict=True)]
         strongest = [fold["strongest_ring"] for fold in folds if fold["strongest_ring"] is not None]
         together["strongest_ring"] = _pool(strongest) if strongest else None
@@ -259,7 +242,7 @@ def strongest_ring(counts: NDArray[np.floating], radius: NDArray[np.floating]) -
     return float(found["left_ips"][best]), float(found["right_ips"][best])
 
 
-def _summary(per_pixel: Mapping[str, NDArray], region: NDArray[np.bool_]) -> dict[str, Any]:
+def _summary(per_pixel: Mapping[str, NDArray], region: NDArray[np.bool_]) -> Region:
     """What is told of the pixels of one region."""
     values = {name: value[region] for name, value in per_pixel.items()}
     pixels = int(region.sum())
@@ -295,15 +278,11 @@ def _block_deviations(values: Mapping[str, NDArray], down: int, across: int) -> 
     return np.bincount(block, values["residual"])[judged] / np.sqrt(variance[judged])
 
 
-def _relative(found: Mapping[str, Any]) -> float | None:
+def _relative(hidden: Region, known: Region) -> float | None:
     """The hidden pixels' ratio to their floor over the known pixels' ratio; None where a method repeats the latter."""
-    known = found["known"]["ratio"]
-    return found["hidden"]["ratio"] / known if known > REPEATED else None
-
-
-def _of_ring(inner: float, outer: float, summary: dict[str, Any]) -> dict[str, Any]:
-    """A summary with the radii that it is of."""
-    return {"inner": float(inner), "outer": float(outer), **summary}
+    if hidden["ratio"] is None or known["ratio"] is None or known["ratio"] <= REPEATED:
+        return None
+    return hidden["ratio"] / known["ratio"]
 
 
 def _collapsed(gain: NDArray[np.float64]) -> bool:
@@ -314,26 +293,27 @@ def _collapsed(gain: NDArray[np.float64]) -> bool:
     return not gain.mean() > LEAST_GAIN * gain.std() / np.sqrt(len(gain))
 
 
-def _pool(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _pool(summaries: Sequence[OneRegion]) -> OneRegion:
     """The summary of several disjoint regions together, from theirs."""
+    each = [cast(Mapping[str, Any], summary) for summary in summaries]
 
     def mean(key: str, weight: str, power: int = 1) -> float | None:
-        some = [summary for summary in summaries if summary[weight]]
+        some = [summary for summary in each if summary[weight]]
         if not some:
             return None
         values, weights = [summary[key] ** power for summary in some], [summary[weight] for summary in some]
         return float(np.average(values, weights=weights)) ** (1 / power)
 
-    together = {**summaries[0], "pixels": sum(summary["pixels"] for summary in summaries)}
+    together = {**each[0], "pixels": sum(summary["pixels"] for summary in each)}
     if "mse" in together:
-        return {**together, "mse": mean("mse", "pixels")}
+        return cast(OneRegion, {**together, "mse": mean("mse", "pixels")})
     deviance, floor, block_z = mean("deviance", "pixels"), mean("floor", "pixels"), mean("block_z", "blocks", 2)
-    blocks = sum(summary["blocks"] for summary in summaries)
+    blocks = sum(summary["blocks"] for summary in each)
     # Of the sums of the squares.
     errors = [
-        summary["blocks"] * summary["block_z"] * summary["block_z_error"] for summary in summaries if summary["blocks"]
+        summary["blocks"] * summary["block_z"] * summary["block_z_error"] for summary in each if summary["blocks"]
     ]
-    return {
+    pooled = {
         **together,
         "deviance": deviance,
         "floor": floor,
@@ -344,3 +324,4 @@ def _pool(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "block_z_robust": mean("block_z_robust", "blocks"),
         "blocks": blocks,
     }
+    return cast(OneRegion, pooled)
