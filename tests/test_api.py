@@ -233,6 +233,12 @@ def test_the_shell_heals_what_it_can_and_says_the_rest_in_one_line(tmp_path, mon
     frame = scatterheal.read_frame("frame.npy")
     healed = scatterheal.heal(frame, centre=CENTRE, settings=QUICK, methods=["dip"])
     assert storage.read_tiff(Path("healed/frame/healed.tif")).tobytes() == healed.image.tobytes()
+    Path("same.yaml").write_text("image: frame.npy\nkind: frame\ncentre: [44, 38]\n")
+    assert commands.main(["heal", "same.yaml", *asked[3:7]]) == 0
+    assert Path("healed/same/healed.tif").read_bytes() == Path("healed/frame/healed.tif").read_bytes()
+    capsys.readouterr()
+    assert commands.main(["heal", "same.yaml", "--frame", "0"]) == 1
+    assert "same.yaml: it says itself what the scan is" in capsys.readouterr().err
 
 
 def test_the_shell_refuses_in_one_line(tmp_path, monkeypatch, capsys):

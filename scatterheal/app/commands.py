@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.set_defaults(run=add)
 
     command = commands.add_parser("heal", help="heal files here and now, without the workflow")
-    files = command.add_argument("paths", nargs="+", type=Path, metavar="FRAME", help="a detector frame or a figure")
+    files = command.add_argument(
+        "paths", nargs="+", type=Path, metavar="FILE", help="a frame, a figure, or a scan's YAML"
+    )
     files.complete = shtab.FILE  # type: ignore[attr-defined]
     folder = command.add_argument("-o", "--output", default="healed", help="folder of the results (default: healed)")
     folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]

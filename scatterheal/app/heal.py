@@ -12,10 +12,10 @@ import yaml
 from tqdm import tqdm
 
 from scatterheal.api import Healed, configuration, heal_scan, seconds
-from scatterheal.app.options import keys_of, scan_of
+from scatterheal.app.options import OPTIONS, keys_of, scan_of
 from scatterheal.errors import ScanError, one_line
 from scatterheal.settings.models import Config, Scan, frames_of
-from scatterheal.settings.reading import UniqueKeys
+from scatterheal.settings.reading import UniqueKeys, read_scan
 
 
 def heal_files(chosen: argparse.Namespace) -> int:
@@ -70,14 +70,19 @@ def _settings(said: str) -> str | Mapping[str, Any]:
 
 
 def _scans(path: Path, chosen: argparse.Namespace) -> Iterator[tuple[str, Scan]]:
-    """The scans of a file, by name: one, or one for each frame that is asked for."""
+    """The scans of a file, an image or a YAML, by name: one, or one for each frame that is asked for."""
     for missing, says in (
         (path.is_dir(), "is a folder; give the files in it"),
         (not path.exists(), "there is no such file"),
     ):
         if missing:
             raise ScanError(f"{path}: {says}")
-    scan = scan_of(keys_of(path, chosen), path)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        if any(getattr(chosen, option) for option in OPTIONS):
+            raise ScanError(f"{path}: it says itself what the scan is; change it there, and leave the option out")
+        scan = read_scan(path)
+    else:
+        scan = scan_of(keys_of(path, chosen), path)
     frames = frames_of(scan.frame)
     if frames is None:
         yield path.stem, scan
