@@ -1,5 +1,6 @@
 """Shared by all tests: the real scans, where this machine has them, and numbers of 64 bits."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ SLOW = [
     *("test_fit", "test_fast", "test_side_by_side", "test_elsewhere", "test_wheel", "test_add", "test_api"),
     *("test_real_scans", "test_automatic", "test_doctor", "test_devices", "test_portable"),
 ]
+
+
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are cores: a SLURM, kills and limits of time are waited for, and compute nothing."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):

@@ -116,6 +116,8 @@ def test_a_budget_gives_what_was_reached(monkeypatch):
     # A clock that goes on by itself: how fast this machine is has no say.
     clock = SimpleNamespace(monotonic=partial(next, itertools.count(0, 30)))
     monkeypatch.setattr("scatterheal.pipeline.in_memory.time", clock)
+    # Threads of tests side by side would wait for each other.
+    monkeypatch.setattr("scatterheal.pipeline.in_memory._cores", lambda: 1)
     asked = {**QUICK, "fit": {**QUICK["fit"], "iterations": 100_000, "stop": "end"}}
     healed = scatterheal.heal(
         COUNTS, MISSING, centre=CENTRE, settings=asked, methods=["polar_smooth", "dip"], budget="5min"

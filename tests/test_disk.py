@@ -4,10 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 
 import pytest
+import warm
 from test_workflow import CONFIG, NETWORKS, configure, new_project, snakemake
 
 ONE = {"scans": ["scans/demo_waxs.yaml"], "grid": {"domain": ["polar"], "lr": [0.01]}, "refits": 1}
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_written(project, mounted):
 def test_a_folder_that_is_removed_under_a_run(project):
     configure(project, **ONE, fit={**CONFIG["fit"], "iterations": 300, "snapshot_every": 300})
     running = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2", TRAINED],
+        [warm.python(), "-m", "snakemake", "--cores", "2", TRAINED],
         **{"cwd": project, "env": {**os.environ, "PYTHONPATH": str(project)}},
         **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True},
     )

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from test_workflow import CONFIG, edit, jobs_of, new_project
 
@@ -33,7 +33,7 @@ def elsewhere(tmp_path):
 
 def snakemake(folder, *arguments):
     """Run snakemake in a folder, where nothing but what is installed tells where the package is."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", "mine.yaml"]
+    command = [warm.python(), "-m", "snakemake", "--cores", "2", *arguments, "--configfile", "mine.yaml"]
     unset = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=folder, env=unset, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

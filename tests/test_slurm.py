@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from test_workflow import CONFIG, configure, edit, new_project
 
 PACKAGES = {"munged": "munge", "slurmctld": "slurmctld", "slurmd": "slurmd", "scontrol": "slurm-client"}
@@ -109,11 +110,11 @@ PartitionName=only Nodes=localhost
         yield
 
 
-def snakemake(project, *arguments):
+def snakemake(project, *arguments, python=sys.executable, look_after=4):
     """Snakemake with the profile; what is added is for a cluster without accounting, tiny networks and less waiting."""
     return running(
-        *(sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *arguments),
-        *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "4"),
+        *(python, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *arguments),
+        *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", str(look_after)),
         *("--set-threads", "inpaint=1", "refit=1"),
         **{"cwd": project, "env": {**os.environ, "PYTHONPATH": str(project)}},
     )
@@ -134,7 +135,8 @@ def finished(cluster, tmp_path_factory):
     (project / "scans" / "demo_saxs.yaml").unlink()
     fit = {**CONFIG["fit"], "iterations": 200, "check_every": 50, "snapshot_every": 100}
     configure(project, grid={"domain": ["polar"], "lr": [0.01]}, fit=fit, methods=["dip"], refits=1)
-    with snakemake(project) as started:
+    # Nothing is taken away here, and so the jobs may be forks of a Python that has its imports.
+    with snakemake(project, python=warm.python(), look_after=16) as started:
         assert started.wait(600) == 0
     return project
 

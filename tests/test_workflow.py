@@ -275,10 +275,11 @@ def test_the_demos_are_what_the_simulator_makes_and_their_masks_cover_its_holes(
 
 
 def test_the_same_config_gives_the_same_bytes(finished, project):
-    """Of the figure, for which more rules run than for the frame; each job a process of its own, as for a user."""
+    """Of the figure, which more rules make than a frame; what computes in processes of its own, as a user has it."""
     shutil.rmtree(project / "results")
     (project / "scans" / "demo_waxs.yaml").unlink()
-    snakemake(project, python=sys.executable)
+    snakemake(project, "results/demo_saxs/healed.tif", python=sys.executable)
+    snakemake(project)
     for path in (finished / "results" / "demo_saxs").rglob("*"):
         if path.is_file() and path.name != ".snakemake_timestamp":
             assert path.read_bytes() == (project / path.relative_to(finished)).read_bytes(), path
@@ -543,7 +544,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(project):
     shutil.rmtree(run)
     random = np.random.default_rng(0)
     # A job that dies is started again by itself, once.
-    for kills in (["all"], ["job", "all"], ["job, which is told"]):
+    for kills in (["job", "all"], ["job, which is told"]):
         started = subprocess.Popen(
             [sys.executable, "-m", "snakemake", "--cores", "2", target],
             **{"cwd": project, "env": {**os.environ, "PYTHONPATH": str(project)}, "start_new_session": True},
