@@ -152,6 +152,8 @@ from scatterheal.compute.ending import ENDING
 from scatterheal.compute.side_by_side import side_by_side
 import torch
 
+# A shell starts what runs in its background without it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ended = []
 
 def work(item):

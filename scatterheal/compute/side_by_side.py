@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
@@ -135,7 +135,7 @@ def in_threads(
             threads.append(Thread(target=copy_context().run, args=(do, item, results[-1]), daemon=True))
             threads[-1].start()
         # Not by join: one that is interrupted takes its thread for ended (Python 3.11), and it would go on unseen.
-        _wait(results)
+        wait(results)
     except KeyboardInterrupt:
         # They end after the iteration that they are in; nobody waits for what they would say.
         ENDING.told = True
@@ -143,14 +143,8 @@ def in_threads(
         begun = [result for thread, result in zip(threads, results, strict=False) if thread.ident]
         while begun:
             with suppress(KeyboardInterrupt):
-                _wait(begun)
+                wait(begun)
                 break
         ENDING.told = False
         raise
     return results
-
-
-def _wait(results: Collection[Future[Result]]) -> None:
-    """Wait for all of them, awake now and then: a signal that another thread received wakes nobody up."""
-    while wait(results, timeout=0.2).not_done:
-        pass
