@@ -19,6 +19,8 @@ Point = tuple[float, float]
 SEARCHED, TOLD_APART, REFINED = 64, 160, (160, 400, 840)
 # The centre is searched this share of the frame beyond each of its sides too.
 BEYOND = 0.3
+# So many of its pixels apart.
+STEP = 2
 # A model of a pattern is wrong by about a tenth, however many photons were counted.
 MISFIT = 0.1
 # Residuals beyond this many standard deviations (shadows, spots) count no more than that.
@@ -142,8 +144,7 @@ def find_centre(counts: NDArray[np.floating], missing: Missing) -> Centre:
     fitted = [
         _refine(coarse, coarse.of_frame(proposal), sectors)[0] for proposal in proposals for sectors in (SECTORS, 1)
     ]
-    rings = [_left(z, y, x, place, sectors=1) for place in fitted]
-    oriented = [_left(z, y, x, place, sectors=8) for place in fitted]
+    rings, oriented = ([_left(z, _bins(y, x, place, sectors)) for place in fitted] for sectors in (1, 8))
     best = int(np.argmin(np.multiply(rings, oriented)))
     centre = fitted[best]
     near = np.hypot(*(np.array(fitted) - centre).T) < AGREE * max(coarse.z.shape)
@@ -234,36 +235,31 @@ def _best_rings(level: _Level, sectors: int) -> Point:
     """The place, also outside of the frame, about which radial profiles leave least unexplained."""
     y, x = np.nonzero(level.valid)
     z = level.z[level.valid]
-    height, width = level.z.shape
-    places = [
-        (float(column), float(row))
-        for row in np.arange(-BEYOND * height, (1 + BEYOND) * height, 2)
-        for column in np.arange(-BEYOND * width, (1 + BEYOND) * width, 2)
-    ]
-    return min(places, key=lambda place: _left(z, y, x, place, sectors))
+    rows, columns = (np.arange(-BEYOND * side, (1 + BEYOND) * side, STEP) for side in level.z.shape)
+    # The bins about the first place, of all pixels that are anywhere seen from it as from one of the places.
+    (height, width), back = level.z.shape, [STEP * (len(places) - 1) for places in (rows, columns)]
+    seen_y, seen_x = np.mgrid[-back[0] : height, -back[1] : width]
+    bins = _bins(seen_y, seen_x, (columns[0], rows[0]), sectors).ravel()
+    at = (y + back[0]) * (width + back[1]) + x + back[1]
+    places = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
+    i, j = min(places, key=lambda place: _left(z, bins[at - STEP * (place[0] * (width + back[1]) + place[1])]))
+    return float(columns[j]), float(rows[i])
 
 
-def _left(z: Values, y: NDArray, x: NDArray, centre: Point, sectors: int) -> float:
-    """Variance of the pixels that radial profiles about a centre leave, outliers held back; 1 is expected."""
-    residual, profiles = _residual(z, y, x, centre, sectors)
-    return float((np.minimum(np.abs(residual), FARTHEST) ** 2).sum() / max(z.size - profiles, 1))
-
-
-def _residual(z: Values, y: NDArray, x: NDArray, centre: Point, sectors: int) -> tuple[Values, int]:
-    """What radial profiles leave of each pixel, and of how many means they consist.
-
-    Parameters
-    ----------
-    sectors : int
-        Each has a profile of its own, shared with the opposite sector.
-    """
-    radius = np.hypot(x - centre[0], y - centre[1])
-    bins = radius.astype(int) * sectors
+def _bins(y: NDArray, x: NDArray, centre: Point, sectors: int) -> NDArray[np.intp]:
+    """The bin of each pixel: its radius, and its sector, which it shares with the opposite one."""
+    bins = np.hypot(x - centre[0], y - centre[1]).astype(int) * sectors
     if sectors > 1:
         bins += np.floor(np.arctan2(y - centre[1], x - centre[0]) / np.pi * sectors).astype(int) % sectors
+    return bins
+
+
+def _left(z: Values, bins: NDArray[np.intp]) -> float:
+    """Variance of the pixels that a mean for each bin leaves, outliers held back; 1 is expected."""
     residual = z - _means(bins, z, np.ones(z.size))
     kept = (np.abs(residual) < FARTHEST).astype(float)
-    return z - _means(bins, z, kept), int(np.count_nonzero(np.bincount(bins, kept)))
+    residual, means = z - _means(bins, z, kept), np.count_nonzero(np.bincount(bins, kept))
+    return float((np.minimum(np.abs(residual), FARTHEST) ** 2).sum() / max(z.size - means, 1))
 
 
 def _means(bins: NDArray[np.intp], values: Values, weights: Values) -> Values:
