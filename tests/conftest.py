@@ -12,11 +12,30 @@ settings.load_profile("same")
 
 SCANS = Path(__file__).parent / "scans"
 SHARED = Path(__file__).parents[2] / "shared" / "scans"
-# The files that train, run Snakemake or start many processes, the longest first. `make quick` leaves them out.
+# The files that take more than some seconds, the longest first: they train, run Snakemake, start processes, or look for
+# centres and masks. `make quick` leaves them out.
 SLOW = [
-    *("test_workflow", "test_slurm", "test_resume", "test_disk", "test_troubles", "test_search", "test_inpaint"),
-    *("test_fit", "test_fast", "test_side_by_side", "test_elsewhere", "test_wheel", "test_add", "test_api"),
-    *("test_real_scans", "test_automatic", "test_doctor", "test_devices", "test_portable"),
+    *(
+        "test_workflow",
+        "test_slurm",
+        "test_resume",
+        "test_disk",
+        "test_wheel",
+        "test_api",
+        "test_polar",
+        "test_troubles",
+    ),
+    *("test_add", "test_real_scans", "test_side_by_side", "test_search", "test_inpaint", "test_prepare", "test_fit"),
+    *(
+        "test_devices",
+        "test_masks",
+        "test_elsewhere",
+        "test_simulate",
+        "test_automatic",
+        "test_colours",
+        "test_portable",
+    ),
+    *("test_curves", "test_holdout", "test_baselines", "test_profiles", "test_fast", "test_detectors", "test_doctor"),
 ]
 
 

@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written(project, mounted):
 
 
 def test_a_folder_that_is_removed_under_a_run(project):
-    configure(project, **ONE, fit={**CONFIG["fit"], "iterations": 300, "snapshot_every": 300})
+    configure(project, **ONE, fit={**CONFIG["fit"], "iterations": 100, "snapshot_every": 100})
     running = subprocess.Popen(
         [warm.python(), "-m", "snakemake", "--cores", "2", TRAINED],
         **{"cwd": project, "env": {**os.environ, "PYTHONPATH": str(project)}},

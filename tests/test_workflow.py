@@ -278,7 +278,7 @@ def test_the_same_config_gives_the_same_bytes(finished, project):
     """Of the figure, which more rules make than a frame; what computes in processes of its own, as a user has it."""
     shutil.rmtree(project / "results")
     (project / "scans" / "demo_waxs.yaml").unlink()
-    snakemake(project, "results/demo_saxs/healed.tif", python=sys.executable)
+    snakemake(project, "results/demo_saxs/model.tif", python=sys.executable)
     snakemake(project)
     for path in (finished / "results" / "demo_saxs").rglob("*"):
         if path.is_file() and path.name != ".snakemake_timestamp":
@@ -535,7 +535,7 @@ def test_a_failed_run_loses_no_other_of_its_job(finished, project):
 
 def test_a_killed_training_goes_on_to_the_same_bytes(project):
     edit(project / "scatterheal" / "compute" / "checkpoint.py", "EVERY, SHARE = 60, 0.05", "EVERY, SHARE = 0, 1e9")
-    configure(project, fit={**CONFIG["fit"], "iterations": 300, "snapshot_every": 100, "check_every": 10})
+    configure(project, fit={**CONFIG["fit"], "iterations": 100, "snapshot_every": 50, "check_every": 10})
     run = project / "results" / "demo_waxs" / "runs" / NETWORKS[0]
     target, state = str((run / "metrics.json").relative_to(project)), run.with_name(f".{run.name}.state")
     snakemake(project, target)

@@ -20,6 +20,8 @@ Rgb = NDArray[np.uint8]
 EPS = (".eps", ".ps", ".epsf")
 # Files of these endings hold colours.
 PICTURES = (*EPS, ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# Whatever their ending, files that begin so do: PNG, JPEG, GIF, EPS (plain and with a preview).
+BEGIN = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%!PS", b"\xc5\xd0\xd3\xc6")
 
 
 def is_picture(path: Path) -> bool:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from scatterheal.errors import ScanError, one_line
 from scatterheal.pattern.geometry import Geometry
-from scatterheal.reading.bitmaps import EPS
+from scatterheal.reading import bitmaps
 from scatterheal.reading.hdf5 import hdf5_stack
 from scatterheal.reading.headers import Stack, dectris_header, text_header
 
@@ -32,8 +32,6 @@ WHOLE, MOSTLY = 1e-5, 0.999
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NUMPY = b"\x93NUMPY"
 CBF = b"###CBF"
-# PNG, JPEG, GIF, EPS (plain and with a preview).
-PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%!PS", b"\xc5\xd0\xd3\xc6")
 # What stands before the pixels of a CBF file.
 CBF_STARTER = b"\x0c\x1a\x04\xd5"
 
@@ -171,7 +169,7 @@ def _opened(path: Path, inside: str | None) -> Iterator[Stack]:
             start = stream.read(16)
         if not start:
             raise ScanError(f"{path}: is empty (0 bytes); copy it again")
-        if start.startswith(PICTURES) or path.suffix.lower() in (*EPS, ".png", ".jpg", ".jpeg"):
+        if start.startswith(bitmaps.BEGIN) or path.suffix.lower() in bitmaps.PICTURES:
             raise ScanError(f"{path}: a picture holds colours, not counts; write kind: figure in the scan's YAML")
         if path.suffix.lower() != ".fig" and h5py.is_hdf5(path):
             with hdf5_stack(path, inside) as stack:
