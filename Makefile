@@ -1,6 +1,6 @@
 # make run   set up, heal the demo scans, write the report
 # make test  set up, run the linters and the tests
-# make quick what to run every few minutes: ruff, mypy and the tests that neither train nor run Snakemake
+# make quick what to run every few minutes: ruff, mypy and the tests that take no longer than some seconds
 PYTHON ?= python3
 CORES ?= all
 BIN = .venv/bin

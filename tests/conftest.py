@@ -36,12 +36,14 @@ SLOW = [
         "test_portable",
     ),
     *("test_curves", "test_holdout", "test_baselines", "test_profiles", "test_fast", "test_detectors", "test_doctor"),
+    # Doctests of what looks for centres and heals.
+    *("python", "centre", "simulate", "api"),
 ]
 
 
 def pytest_xdist_auto_num_workers(config):
-    """One more than there are cores: a SLURM, kills and limits of time are waited for, and compute nothing."""
-    return (os.cpu_count() or 1) + 1
+    """One more than there are cores, since a SLURM and kills are waited for; for what is not slow one a core."""
+    return (os.cpu_count() or 1) + (config.option.markexpr != "not slow")
 
 
 def pytest_collection_modifyitems(items):
