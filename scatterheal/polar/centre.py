@@ -236,7 +236,7 @@ def _best_rings(level: _Level, sectors: int) -> Point:
     y, x = np.nonzero(level.valid)
     z = level.z[level.valid]
     rows, columns = (np.arange(-BEYOND * side, (1 + BEYOND) * side, STEP) for side in level.z.shape)
-    # The bins about the first place, of all pixels that are anywhere seen from it as from one of the places.
+    # The bins about the first place, for every offset that a pixel has from any of the places: computed once for all.
     (height, width), back = level.z.shape, [STEP * (len(places) - 1) for places in (rows, columns)]
     seen_y, seen_x = np.mgrid[-back[0] : height, -back[1] : width]
     bins = _bins(seen_y, seen_x, (columns[0], rows[0]), sectors).ravel()
