@@ -15,7 +15,7 @@ run: .venv/installed
 	@echo "  healed images: results/<scan>/healed.tif, scores: results/summary.csv, all of it: results/report.html"
 
 test: .venv/installed
-	@echo "scatterheal: linters, doctests and tests (about 12 minutes on 2 cores)"
+	@echo "scatterheal: linters, doctests and tests (about 10 minutes on 2 cores)"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

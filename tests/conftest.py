@@ -66,6 +66,12 @@ def real_scans():
 
 
 @pytest.fixture
+def shallow(monkeypatch):
+    """Networks of two levels, where the fifth would cost more than it could show."""
+    monkeypatch.setattr("scatterheal.dip.network.LEVELS", 2)
+
+
+@pytest.fixture
 def doubles():
     """Numbers of 64 bits wherever no other type is asked for: rounding then stays small through many steps of Adam."""
     import torch

@@ -33,7 +33,7 @@ QUICK = {
     "grid": {},
     "folds": 1,
     "refits": 2,
-    "fit": {"domain": "polar", "start": "radial", "channels": 4, "iterations": 20},
+    "fit": {"domain": "polar", "start": "radial", "channels": 4, "iterations": 8},
 }
 
 

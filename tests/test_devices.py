@@ -18,12 +18,12 @@ from scatterheal.errors import ScanError
 TAKES_ONE = """
 import logging, sys
 from pathlib import Path
-from scatterheal.compute import gpus
 from scatterheal.compute.ending import end_in_time
+from scatterheal.compute.locks import wait_for_one
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 end_in_time()
-print(*gpus.wait_for_one(["a", "b"], int(sys.argv[2]), Path(sys.argv[1])), flush=True)
+print(*wait_for_one(["a", "b"], int(sys.argv[2]), Path(sys.argv[1]), "GPU"), flush=True)
 input()
 """
 HOLDS = """

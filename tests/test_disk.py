@@ -46,16 +46,16 @@ def lines_of(output, word):
 
 def test_a_full_disk(project, mounted):
     mounted("size=300k")
-    # Full at the first files, then at the last.
-    for larger in ("1500k", "200m"):
-        code, output = snakemake(project, DONE, check=False)
-        assert code != 0 and not (project / DONE).exists()
+    # Full at the first files, then at a training's.
+    for larger in ("1000k", "200m"):
+        code, output = snakemake(project, TRAINED, check=False)
+        assert code != 0 and not (project / TRAINED).exists()
         told = lines_of(output, "results/demo_waxs/")
         assert told and all(re.search(r"room( there)?, and start again$", line) for line in told)
         assert "Traceback" not in output
         subprocess.run(["mount", "-o", f"remount,size={larger}", project / "results"], check=True)
     # Nothing that is half a file counts as one.
-    snakemake(project, DONE)
+    snakemake(project, TRAINED)
     assert not list((project / "results").rglob("*.part*"))
 
 
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written(project, mounted):
 
 
 def test_a_folder_that_is_removed_under_a_run(project):
-    configure(project, **ONE, fit={**CONFIG["fit"], "iterations": 100, "snapshot_every": 100})
+    configure(project, **ONE, fit={**CONFIG["fit"], "iterations": 40, "snapshot_every": 40})
     running = subprocess.Popen(
         [warm.python(), "-m", "snakemake", "--cores", "2", TRAINED],
         **{"cwd": project, "env": {**os.environ, "PYTHONPATH": str(project)}},

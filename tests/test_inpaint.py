@@ -15,6 +15,8 @@ from scatterheal.pattern.pixels import GAP
 from scatterheal.pattern.units import scale_of
 from scatterheal.settings.models import Fit
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 CPU = torch.device("cpu")
 SHAPE, CENTRE = (36, 44), (21.0, 17.0)
 Y, X = np.indices(SHAPE)
@@ -172,6 +174,7 @@ def test_more_memory_than_there_is_is_refused_before_a_training_starts(changed, 
     monkeypatch.setattr("scatterheal.dip.memory.free", lambda device: 20_000_000_000)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     monkeypatch.setattr("scatterheal.dip.engines.ENGINES", {"fast": None})
+    monkeypatch.setattr("scatterheal.dip.network.LEVELS", 5)
     chosen = hyperparameters(**changed)
     for start in (lambda: inpaint(SCAN, HIDDEN, chosen, CPU), lambda: refit(SCAN, chosen, 4, [3], CPU)):
         with pytest.raises(ScanError) as refused:

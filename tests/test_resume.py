@@ -19,6 +19,8 @@ from scatterheal.dip.halving import halving, trainings
 from scatterheal.dip.inpaint import inpaint
 from scatterheal.dip.refit import refit
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 
 @pytest.fixture
 def interrupted(monkeypatch):
@@ -66,7 +68,7 @@ CHANGED = [
 
 @pytest.mark.parametrize("changed", CHANGED)
 def test_a_run_that_is_told_to_end_whenever_that_is(changed, interrupted, tmp_path):
-    chosen = hyperparameters(**{"iterations": 7, "check_every": 3, "snapshot_every": 3, **changed})
+    chosen = hyperparameters(**{"iterations": 5, "check_every": 2, "snapshot_every": 2, **changed})
     whole = inpaint(SCAN, HIDDEN, chosen, CPU)
     moments = 2 * whole.curve["iteration"][-1]
     for first in range(1, moments, 2):

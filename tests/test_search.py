@@ -22,6 +22,8 @@ spec = importlib.util.spec_from_file_location("of_halving", Path(__file__).paren
 benchmark = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(benchmark)
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 # Of different sizes, on different canvases, by different losses.
 GRID = {
     "lr-0.3": {"lr": 0.3},

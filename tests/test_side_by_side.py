@@ -18,6 +18,8 @@ from scatterheal.dip.inpaint import Training, inpaint
 from scatterheal.errors import ScanError
 from scatterheal.pipeline import logs
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 # Stands for a GPU: a device that is no CPU, and has no streams.
 OTHER = torch.device("meta")
 
@@ -147,32 +149,31 @@ def test_each_has_a_log_of_its_own_or_that_of_who_began_it(tmp_path, monkeypatch
 def test_ctrl_c_again_and_again_leaves_no_training_behind():
     """Nobody would see it; and what is told to end is told so once, not for the rest of the process."""
     told = """
-import os, signal, sys, time
+import os, signal, time
 from scatterheal.compute.ending import ENDING
 from scatterheal.compute.side_by_side import side_by_side
 import torch
 
 # A shell starts what runs in its background without it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-ended = []
 
-def work(item):
+def work(times):
     # When all have begun, and are waited for.
     time.sleep(0.5)
-    for _ in range(int(sys.argv[1])):
+    for _ in range(times):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.2)
     while not ENDING.told:
         time.sleep(0.01)
     time.sleep(0.3)
-    ended.append(item)
+    ended.append(times)
 
-try:
-    side_by_side(work, ["one"], torch.device("cpu"), at_once=1)
-except KeyboardInterrupt:
-    print(ended, ENDING.told)
+for times in (1, 3):
+    ended = []
+    try:
+        side_by_side(work, [times], torch.device("cpu"), at_once=1)
+    except KeyboardInterrupt:
+        print(ended, ENDING.told)
 """
-    for times in ("1", "3"):
-        asked = [sys.executable, "-c", told, times]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
-        assert done.stdout == "['one'] False\n", done.stderr
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "[1] False\n[3] False\n", done.stderr

@@ -48,6 +48,7 @@ def test_valid_pixels_hold_poisson_counts_of_the_rate(name, scan):
 
 def test_the_pipeline_masks_just_what_was_put_in(name, scan, tmp_path, monkeypatch):
     monkeypatch.setattr(simulate, "SCENES", {name: simulate.SCENES[name]})
+    monkeypatch.setattr(simulate, "simulated", {name: scan}.get)
     simulate.write_scans(tmp_path)
     scans, refused = read_scans(scan_files(str(tmp_path)))
     assert not refused

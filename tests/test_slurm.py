@@ -133,7 +133,7 @@ def finished(cluster, tmp_path_factory):
     edit(profile, "  slurm_account: CHANGE\n", "")
     edit(profile, "slurm_partition: CHANGE", "slurm_partition: only")
     (project / "scans" / "demo_saxs.yaml").unlink()
-    fit = {**CONFIG["fit"], "iterations": 200, "check_every": 50, "snapshot_every": 100}
+    fit = {**CONFIG["fit"], "iterations": 120, "check_every": 30, "snapshot_every": 60}
     configure(project, grid={"domain": ["polar"], "lr": [0.01]}, fit=fit, methods=["dip"], refits=1)
     # Nothing is taken away here, and so the jobs may be forks of a Python that has its imports.
     with snakemake(project, python=warm.python(), look_after=16) as started:

@@ -102,9 +102,8 @@ REFUSED = {
         "crop: no plot area found in the figure; give crop: [left, top, right, bottom]",
     ),
 }
-# These are no troubles: a negative count or NaN is a pixel without a measurement, and content counts, not endings.
+# This is no trouble: a negative count or NaN is a pixel without a measurement, and content counts, not endings.
 HEALED = {
-    "good": {"image": "good.tif"},
     "negative_and_nan_in_edf_called_tiff": {"image": "edf.tif"},
 }
 

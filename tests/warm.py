@@ -53,7 +53,7 @@ def python():
 
 def call(address, arguments):
     """Have this process's work done by a fork, and end as it does."""
-    request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
+    request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ), "group": os.getpgrp()}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.connect(address)
         socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
@@ -90,7 +90,8 @@ def serve(address):
                     waiting.unregister(key.fileobj)
                     os.close(key.fileobj)
                     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-                    with caller:
+                    # Who called may have been killed.
+                    with caller, contextlib.suppress(BrokenPipeError):
                         caller.send(str(code).encode())
 
 
@@ -99,6 +100,9 @@ def begin(request, files):
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    # Who kills the caller's group kills this too; a group of another session cannot be joined.
+    with contextlib.suppress(PermissionError):
+        os.setpgid(0, request["group"])
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

@@ -7,11 +7,15 @@ that all share, and does not see that a file which it holds was removed.
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import lock_descriptor
+
+from scatterheal.compute.ending import end_if_told
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,41 @@ def hold(path: Path) -> bool:
             _held[path] = file
             return True
         os.close(file)
+
+
+def wait_for_one(names: Sequence[str], slots: int, folder: Path, kind: str) -> tuple[int, int]:
+    """Wait until one of several things is free, and hold it until this process ends.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What they are called by all processes.
+    slots : int
+        So many processes may have the same one; one that nobody has comes first.
+    folder : Path
+        Where the locks of all processes lie.
+    kind : str
+        What the log calls them.
+
+    Returns
+    -------
+    number, slot : int
+        Which of the things, and which of its slots.
+
+    Raises
+    ------
+    SystemExit
+        The job was told to end.
+    """
+    waits = False
+    while True:
+        for slot, number in itertools.product(range(slots), range(len(names))):
+            if hold(folder / f"scatterheal-{names[number]}-{slot}.lock"):
+                return number, slot
+        if not waits:
+            log.info("every %s is taken: waits until one is free", kind)
+        waits = True
+        end_if_told(after=1)
 
 
 def remove(path: Path) -> None:
