@@ -13,6 +13,7 @@ from test_search import same
 
 from scatterheal.compute.memory import SPARING
 from scatterheal.compute.side_by_side import side_by_side
+from scatterheal.dip import network
 from scatterheal.dip.halving import Rung, halving, trainings
 from scatterheal.dip.inpaint import Training, inpaint
 from scatterheal.errors import ScanError
@@ -34,6 +35,18 @@ def test_a_run_is_what_it_would_be_alone():
     for one, other in zip(alone, together, strict=True):
         assert one.models.tobytes() == other.models.tobytes() and one.curve == other.curve
     assert len({one.models.tobytes() for one in alone}) == len(RUNS)
+
+
+def test_weights_are_the_seeds_whoever_else_builds():
+    def drawn(seed):
+        built = network.build("vase", 2, 1, channels=2, seed=seed)
+        return torch.cat([weights.detach().flatten() for weights in built.parameters()])
+
+    before = torch.get_rng_state()
+    seeds = [0, 5] * 20
+    for seed, weights in zip(seeds, side_by_side(drawn, seeds, OTHER), strict=True):
+        assert weights.equal(drawn(seed))
+    assert torch.get_rng_state().equal(before)
 
 
 def test_all_are_at_work_at_once_and_the_first_error_is_told():

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 # How often the log receives a line, as a share of all iterations.
 LOG_LINES = 20
-# Weights are drawn from a generator, and warnings kept quiet by filters, that all threads share.
-SHARED = threading.Lock()
+# Warnings are kept quiet by filters that all threads share.
+FILTERS = threading.Lock()
 
 
 class Painting(NamedTuple):
@@ -211,7 +211,7 @@ class _Read(torch.autograd.Function):
 def _matrix(matrix: sparse.csr_array, device: torch.device) -> Tensor:
     """The matrix on a device; on the CPU it is the same memory."""
     starts, columns = torch.as_tensor(matrix.indptr), torch.as_tensor(matrix.indices)
-    with SHARED, warnings.catch_warnings():
+    with FILTERS, warnings.catch_warnings():
         # That its interface may still change is nothing to tell every user.
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
         values = torch.as_tensor(matrix.data)
@@ -232,10 +232,8 @@ def begin(scene: Scene, chosen: Fit, device: torch.device) -> Begun:
         still = networks.still_input(chosen.network, chosen.input, scene.canvas, random)
     else:
         still = networks.padded(torch.as_tensor(scene.maps, device=device)[None], chosen.network)
-    with SHARED, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(chosen.seed)
-        inputs, outputs = still.shape[1], scene.values.shape[1]
-        network = networks.build(chosen.network, inputs, outputs, chosen.channels, scene.canvas.wraps)
+    inputs, outputs = still.shape[1], scene.values.shape[1]
+    network = networks.build(chosen.network, inputs, outputs, chosen.channels, scene.canvas.wraps, chosen.seed)
     if scene.start is not None:
         # Before the first step nothing is added to what is expected.
         for of_head in network[-1].parameters():

@@ -8,6 +8,7 @@ What comes out has no bounds; the training turns it into brightness or into coun
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,8 @@ from scatterheal.dip.padding import Padding
 from scatterheal.polar.canvas import Canvas
 
 LEVELS = 5
+# Weights are drawn from a generator that all threads share.
+DRAWING = threading.Lock()
 WIDEST = 128
 
 
@@ -47,8 +50,10 @@ PLANS = {
 }
 
 
-def build(name: str, inputs: int, outputs: int, channels: int = WIDEST, wraps: bool = False) -> nn.Sequential:
-    """Build a network with freshly drawn weights.
+def build(
+    name: str, inputs: int, outputs: int, channels: int = WIDEST, wraps: bool = False, seed: int = 0
+) -> nn.Sequential:
+    """Build a network with freshly drawn weights: the seed's, whatever ran before or is built beside it.
 
     Parameters
     ----------
@@ -60,6 +65,8 @@ def build(name: str, inputs: int, outputs: int, channels: int = WIDEST, wraps: b
         Width of the widest level; the others keep their ratio to it.
     wraps : bool
         Whether the last column is followed by the first: a circle of azimuths.
+    seed : int
+        Of the weights.
 
     Returns
     -------
@@ -77,11 +84,13 @@ def build(name: str, inputs: int, outputs: int, channels: int = WIDEST, wraps: b
     widths = [max(round(width * channels / WIDEST), 1) for width in plan.widths]
     skip = round(plan.skip * channels / WIDEST)
     inner: nn.Module = nn.Identity()
-    for level in reversed(range(LEVELS)):
-        fed = inputs if level == 0 else widths[level - 1]
-        risen = widths[min(level + 1, LEVELS - 1)]
-        inner = _Level(fed, widths[level], risen, skip, plan, wraps, inner)
-    return nn.Sequential(inner, nn.Conv2d(widths[0], outputs, 1))
+    with DRAWING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        for level in reversed(range(LEVELS)):
+            fed = inputs if level == 0 else widths[level - 1]
+            risen = widths[min(level + 1, LEVELS - 1)]
+            inner = _Level(fed, widths[level], risen, skip, plan, wraps, inner)
+        return nn.Sequential(inner, nn.Conv2d(widths[0], outputs, 1))
 
 
 class _Level(nn.Module):
