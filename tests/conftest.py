@@ -35,7 +35,16 @@ SLOW = [
         "test_colours",
         "test_portable",
     ),
-    *("test_curves", "test_holdout", "test_baselines", "test_profiles", "test_fast", "test_detectors", "test_doctor"),
+    *(
+        "test_curves",
+        "test_holdout",
+        "test_baselines",
+        "test_profiles",
+        "test_fast",
+        "test_detectors",
+        "test_unmeasured",
+        "test_doctor",
+    ),
     # Doctests of what looks for centres and heals.
     *("python", "centre", "simulate", "api"),
 ]

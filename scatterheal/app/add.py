@@ -16,7 +16,7 @@ from matplotlib.transforms import Bbox
 
 from scatterheal.app.options import OPTIONS, keys_of, scan_of
 from scatterheal.errors import ScanError
-from scatterheal.mask.reasons import FOUND, check_share
+from scatterheal.mask.reasons import FOUND, OBSTACLES, check_share
 from scatterheal.pattern import pixels
 from scatterheal.pattern.found import Part
 from scatterheal.pictures.look import look_of, render
@@ -155,10 +155,12 @@ def _found(prepared: Prepared) -> dict[str, str]:
         lines["centre"] = f"found [{centre.x:.1f}, {centre.y:.1f}] by {centre.how}{sure}"
         if centre.how == "brightest spot":
             lines["centre"] += ": only about there, so check it"
-    for part in FOUND:
+    for part in OBSTACLES:
         records = [record for record in found.parts if record.part == part.name]
         shapes = [_shape(record, reasons.shape) for record in records]
         lines[part.name] = "; ".join(shapes) if shapes else "none found"
+    unmeasured = reasons & pixels.UNMEASURED > 0
+    lines["unmeasured"] = f"found {unmeasured.mean():.1%} of the image" if unmeasured.any() else "none found"
     stripe = reasons & pixels.STRIPE > 0
     rows, columns = stripe.all(axis=1).sum(), stripe.all(axis=0).sum()
     lines["stripes"] = f"found {rows} rows and {columns} columns"

@@ -12,8 +12,19 @@ from scatterheal.mask.bad_pixels import dead_pixels, hot_pixels, saturated
 from scatterheal.mask.parts import find_parts
 from scatterheal.mask.shapes import draw_all
 from scatterheal.mask.stripes import add_stripes
+from scatterheal.mask.unmeasured import find_unmeasured
 from scatterheal.pattern.found import BeamCentre, Found
-from scatterheal.pattern.pixels import CLIPPED_LOW, GAP, HOT_OR_DEAD, REASONS, UNREADABLE, USER, Bits
+from scatterheal.pattern.pixels import (
+    CLIPPED_LOW,
+    GAP,
+    HOT_OR_DEAD,
+    OUTSIDE,
+    REASONS,
+    UNMEASURED,
+    UNREADABLE,
+    USER,
+    Bits,
+)
 from scatterheal.pattern.units import as_counts, grey_levels
 from scatterheal.polar.centre import find_centre
 from scatterheal.reading.intensity import Intensity
@@ -32,9 +43,10 @@ class Reasons(NamedTuple):
 
 # A beam centre that is given lies no more image sides away.
 FARTHEST = 20
-# The parts that somebody may draw, and those of them that are also found.
+# The parts that somebody may draw, and those of them that are also found: what no pixel measured, and obstacles.
 DRAWN = tuple(reason for reason in REASONS if reason.drawn)
 FOUND = tuple(reason for reason in DRAWN if reason.found)
+OBSTACLES = tuple(reason for reason in FOUND if reason.bit != UNMEASURED)
 
 
 def detector_reasons(
@@ -82,8 +94,8 @@ def find_reasons(
 ) -> Reasons:
     """Why each pixel is missing.
 
-    Hot pixels and stripes are found first, then the beam centre (unless it is given), then beamstop, holder
-    and shadowed parts, unless the scan's YAML draws them or says that there are none.
+    What no pixel measured, hot pixels and stripes are found first, then the beam centre (unless it is given), then
+    beamstop, holder and shadowed parts, unless the scan's YAML draws them or says that there are none.
 
     Parameters
     ----------
@@ -125,15 +137,17 @@ def find_reasons(
     reasons[~np.isfinite(values) & (reasons == 0)] |= UNREADABLE
     # A colour that may stand for no counts at all is taken as none to find things by.
     counts = np.where(intensity.flags & CLIPPED_LOW > 0, 0, as_counts(values, unit, limits))
+    grey = grey_levels(values, unit)
+    keep = draw_all(mask.keep, grey, "keep")
+    if "auto" in mask.unmeasured and unit == "counts" and intensity.meaning.colour_scale is None:
+        reasons[find_unmeasured(counts, reasons > 0) & ~keep] |= UNMEASURED
     if unit == "counts":
         reasons[hot_pixels(counts, reasons > 0)] |= HOT_OR_DEAD
     if missing_in_file is not None:
         check_mask_file(missing_in_file, values.shape)
         reasons[missing_in_file] |= USER
-    grey = grey_levels(values, unit)
-    keep = draw_all(mask.keep, grey, "keep")
     drawn = {part.name: draw_all(getattr(mask, part.name), grey, part.name) for part in DRAWN}
-    automatic = {part.name: part.bit for part in FOUND if "auto" in getattr(mask, part.name)}
+    automatic = {part.name: part.bit for part in OBSTACLES if "auto" in getattr(mask, part.name)}
     # A shape that is drawn besides what is found must not take pixels from the search.
     for part in DRAWN:
         if part.name not in automatic:
@@ -146,6 +160,8 @@ def find_reasons(
         for name, bit in automatic.items():
             reasons[(getattr(parts, name) & ~keep) | drawn[name]] |= bit
         found = found._replace(parts=tuple(record for record in parts.found if record.part in automatic))
+    # Its own bit is the ninth, and pyFAI makes masks int8.
+    reasons[reasons & UNMEASURED > 0] |= OUTSIDE
     return Reasons(reasons, found)
 
 
@@ -230,18 +246,23 @@ def _inside(point: tuple[float, float], shape: tuple[int, int]) -> bool:
 
 
 def check_share(reasons: Bits, allow_large_mask: bool) -> None:
-    """Refuse a mask that hides nothing, everything, or (unless allowed) more than half of the image.
+    """Refuse a mask that hides nothing, everything, or (unless allowed) more than half of what was measured.
 
     Raises
     ------
     ScanError
         One line with the share that is missing.
+
+    Examples
+    --------
+    >>> check_share(np.uint16([[UNMEASURED, UNMEASURED, UNMEASURED, GAP, 0]]), allow_large_mask=False)
     """
     share = float((reasons > 0).mean())
     if share == 0:
         raise ScanError("mask: it hides nothing, so there is nothing to heal; add a beamstop, holder or stripes")
     if share == 1:
         raise ScanError("mask: it hides the whole image; make its parts smaller or check mask_convention")
+    share = float((reasons > 0)[reasons & UNMEASURED == 0].mean())
     if share > 0.5 and not allow_large_mask:
         raise ScanError(
             f"mask: it hides {share:.0%} of the image; check mask_convention, or set allow_large_mask: true"

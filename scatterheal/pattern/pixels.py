@@ -46,7 +46,8 @@ REASONS = (
     Reason("user", "user", np.uint16(32), "#b58df1", nexus_bit=8, drawn=True, copied="instead"),
     Reason("outside", "outside", np.uint16(64), "#9a9a9a", nexus_bit=8, drawn=True, found=True),
     Reason("unreadable", "unreadable", np.uint16(128), "#d8d840", nexus_bit=8),
+    Reason("unmeasured", "unmeasured", np.uint16(256), "#c9a37a", nexus_bit=0, drawn=True, found=True),
 )
-GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE, UNREADABLE = (reason.bit for reason in REASONS)
+GAP, BEAMSTOP, HOLDER, HOT_OR_DEAD, STRIPE, USER, OUTSIDE, UNREADABLE, UNMEASURED = (reason.bit for reason in REASONS)
 # A figure's colour is that of its bar's low or high end, so that the value may lie beyond it: flags.tif.
 CLIPPED_LOW, CLIPPED_HIGH = np.uint8(1), np.uint8(2)

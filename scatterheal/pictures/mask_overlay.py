@@ -46,7 +46,9 @@ def mask_overlay(
         where = reasons & reason.bit > 0
         if where.any():
             blended[where] = 0.15 * blended[where] + 0.85 * 255 * np.array(to_rgb(reason.colour))
-            patches.append(Patch(color=reason.colour, label=f"{reason.words} {share(where)}"))
+            # The last reason of a pixel has its colour.
+            if (reasons[where] < 2 * reason.bit).any():
+                patches.append(Patch(color=reason.colour, label=f"{reason.words} {share(where)}"))
     if hidden is not None:
         patches.append(Patch(fill=False, edgecolor="black", label=f"hidden in the first fold {hidden.mean():.1%}"))
     # As many columns of the legend as the picture is wide.

@@ -113,6 +113,9 @@ class Mask(Strict):
     """auto, one shape, a list, or none; the paper's is a polygon."""
     outside: ShapesOrAuto = ["auto"]
     """Parts of the detector that saw no scattering (shadowed corners, blades): auto, shapes, or none."""
+    unmeasured: ShapesOrAuto = ["auto"]
+    """What no pixel measured and the file gives as zeros (corners beside a round plate, dead modules, what a map leaves
+    empty): auto, shapes, or none."""
     user: Shapes = []
     """Anything else that is not the sample's scattering: one shape or a list."""
     keep: Shapes = []
@@ -136,7 +139,7 @@ class Mask(Strict):
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Every drawn shape with the name of its part."""
-        parts = ("beamstop", "holder", "outside", "user", "keep")
+        parts = ("beamstop", "holder", "outside", "unmeasured", "user", "keep")
         return [(part, shape) for part in parts for shape in getattr(self, part) if shape != "auto"]
 
 
