@@ -260,3 +260,27 @@ def test_a_fig_of_something_else_is_refused_whatever_its_largest_value(tmp_path)
     (tmp_path / "a.mat").rename(tmp_path / "a.fig")
     with pytest.raises(ScanError, match="its image is not log10 of counts"):
         read_frame(tmp_path / "a.fig")
+
+
+@pytest.mark.parametrize("code", [65535, 2**31 - 1, 1048575])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.float32])
+@pytest.mark.parametrize("mean", [0.05, 20, 9000])
+def test_a_number_that_only_a_gap_has_is_a_code(tmp_path, code, dtype, mean):
+    """As where a file of 16 bits was converted; also beside hot pixels, and scaled with the counts."""
+    y, x = np.indices((200, 240))
+    counts = np.random.default_rng(0).poisson(mean * 60 / (5 + np.hypot(x - 120, y - 90)))
+    gap = (y >= 150) & (y < 160)
+    counts[3, 4], counts[gap] = 300_000, code
+    for factor in (1, 0.37):
+        if factor == 1 or dtype is np.float32:
+            np.save(tmp_path / "a.npy", (counts * factor).astype(dtype))
+            assert ((read_frame(tmp_path / "a.npy").counts < 0) == gap).all()
+
+
+def test_large_counts_that_many_pixels_have_are_counts(tmp_path):
+    y, x = np.indices((200, 240))
+    radius = np.hypot(x - 120, y - 90)
+    counts = np.random.default_rng(0).poisson(3e6 / (1 + (radius / 3) ** 2))
+    for frame in (np.minimum(counts, 65000), counts // 1000 * 1000, np.where(radius < 20, 255, 0), counts):
+        np.save(tmp_path / "a.npy", frame.astype(np.int32))
+        assert (read_frame(tmp_path / "a.npy").counts >= 0).all()

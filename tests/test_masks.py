@@ -257,3 +257,14 @@ def test_a_shape_besides_auto_takes_nothing_from_what_is_found():
     expected_reasons[70:80, 20:40] |= HOLDER
     assert (alone & HOLDER > 0).sum() > 700
     np.testing.assert_array_equal(besides, expected_reasons)
+
+
+def test_bars_that_a_file_masks_are_gaps_and_what_else_it_masks_is_not():
+    counts = np.random.default_rng(0).poisson(30, (90, 100)).astype(np.float32)
+    bars = np.zeros(counts.shape, bool)
+    bars[40:46], bars[:, 70:74] = True, True
+    counts[bars], counts[10:16, 20:26], counts[60, :50] = np.nan, np.inf, np.nan
+    counts[43:45, 3] = -1
+    reasons = detector_reasons(counts)
+    np.testing.assert_array_equal(reasons == GAP, bars)
+    np.testing.assert_array_equal(reasons == HOT_OR_DEAD, ~np.isfinite(counts) & ~bars)

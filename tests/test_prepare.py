@@ -224,3 +224,13 @@ def test_colours_that_cannot_be_known_are_refused_at_once(tmp_path, colour, word
     with pytest.raises(ScanError) as refused:
         prepare.check(read_scan(tmp_path / "a.yaml"))
     assert words in str(refused.value)
+
+
+def test_codes_that_were_multiplied_with_the_counts_are_codes(scan):
+    frame = flat().astype(np.float32)
+    frame[30:34] = -1
+    frame *= np.float32(0.37)
+    assert (prepare.check(scan(frame)).image[30:34] < 0).all()
+    frame[40, :9] = -0.37 * np.arange(3, 12)
+    with pytest.raises(ScanError, match="and no codes"):
+        prepare.check(scan(frame))

@@ -41,6 +41,8 @@ class Reasons(NamedTuple):
     found: Found
 
 
+# So much of a row or column is missing where a gap crosses the image.
+BAR = 0.9
 # A beam centre that is given lies no more image sides away.
 FARTHEST = 20
 # The parts that somebody may draw, and those of them that are also found: what no pixel measured, and obstacles.
@@ -69,15 +71,20 @@ def detector_reasons(
 
     Examples
     --------
-    >>> detector_reasons(np.float32([[5, -1, np.nan, 900]]), count_cutoff=900).tolist()
-    [[0, 1, 8, 128]]
+    >>> detector_reasons(np.float32([[5, -1, np.nan, 900], [1, 1, 1, 1]]), count_cutoff=900).tolist()
+    [[0, 1, 8, 128], [0, 0, 0, 0]]
     """
     reasons = np.zeros(counts.shape, np.uint16)
     if gaps is not None:
         reasons[gaps] |= GAP
     # Without a detector's geometry its codes still tell which pixels were not measured.
     reasons[(counts < 0) & (reasons == 0)] |= GAP if gaps is None else HOT_OR_DEAD
-    reasons[~np.isfinite(counts) & (reasons == 0)] |= HOT_OR_DEAD
+    unknown = ~np.isfinite(counts) & (reasons == 0)
+    # Masked bars across the whole image are gaps: what is hidden to judge by gets their shape.
+    rows, columns = ((unknown | (reasons & GAP > 0)).mean(axis=axis) > BAR for axis in (1, 0))
+    bars = unknown & (rows[:, None] | columns)
+    reasons[bars] |= GAP
+    reasons[unknown & ~bars] |= HOT_OR_DEAD
     if count_cutoff:
         reasons[saturated(counts, count_cutoff) & (reasons == 0)] |= UNREADABLE
     reasons[dead_pixels(counts, reasons > 0)] |= HOT_OR_DEAD

@@ -26,8 +26,9 @@ from scatterheal.reading.plot_area import (
     plot_area,
 )
 
-# Detectors write these into pixels without a measurement, and of other negative whole numbers at most so many.
-CODES, FURTHER_CODES = (-1, -2), 2
+# Detectors write these into pixels without a measurement, and of other negative numbers at most so many: whole ones, or
+# such as so large a share of the pixels has, where they were multiplied with the counts.
+CODES, FURTHER_CODES, REPEATED = (-1, -2), 2, 0.001
 
 
 class Crop(NamedTuple):
@@ -146,8 +147,9 @@ def crop_scan(
 def _check_subtracted(path: Path, image: NDArray[np.float32]) -> None:
     """Refuse a frame of which something was subtracted: what is left is no count, and has no Poisson likelihood."""
     negative = image[np.isfinite(image) & (image < 0) & ~np.isin(image, CODES)]
-    different = np.unique(negative)
-    if len(different) > FURTHER_CODES or (different != np.round(different)).any():
+    different, times = np.unique(negative, return_counts=True)
+    whole = (different == np.round(different)).all() or times.max() >= REPEATED * image.size
+    if len(different) > FURTHER_CODES or not whole:
         raise ScanError(
             f"{path}: {len(negative)} pixels are negative, down to {different[0]:g}, and no codes, as where a "
             "background was subtracted; heal the counts as measured, and subtract afterwards"

@@ -19,6 +19,7 @@ from PIL import Image
 from scatterheal.errors import ScanError, one_line
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading import bitmaps
+from scatterheal.reading.codes import large_codes
 from scatterheal.reading.hdf5 import hdf5_stack
 from scatterheal.reading.headers import Stack, dectris_header, text_header
 
@@ -319,19 +320,20 @@ def signed(counts: NDArray) -> NDArray:
 
     A detector's -1 and -2 are the two largest numbers of an unsigned type (Dectris), and of types that no
     photon count ever fills -3 too, as in pyFAI's dummies. Programs that convert 32-bit frames to 64 bits or to
-    floats keep them as large numbers.
+    floats keep them as large numbers. Of another type they are told by what they look like (`large_codes`).
     """
     if counts.dtype.kind == "f" or (counts.dtype.kind == "i" and counts.dtype.itemsize == 8):
         # float32 cannot tell the three apart.
         converted = (counts >= 2**32 - 3) & (counts <= 2**32)
-        return np.where(converted, np.minimum(counts.astype(np.float64) - 2**32, -1), counts)
-    if counts.dtype.kind != "u" or counts.dtype.itemsize < 2:
-        return counts
-    largest = int(np.iinfo(counts.dtype).max)
-    codes = 2 if counts.dtype.itemsize == 2 else 3
-    # Counted from the top in the file's own integers: float64 cannot tell the largest uint64 apart.
-    below = largest - counts
-    return np.where(below < codes, -1.0 - below, counts)
+        counts = np.where(converted, np.minimum(counts.astype(np.float64) - 2**32, -1), counts)
+    elif counts.dtype.kind == "u" and counts.dtype.itemsize >= 2:
+        largest = int(np.iinfo(counts.dtype).max)
+        codes = 2 if counts.dtype.itemsize == 2 else 3
+        # Counted from the top in the file's own integers: float64 cannot tell the largest uint64 apart.
+        below = largest - counts
+        counts = np.where(below < codes, -1.0 - below, counts)
+    further = large_codes(counts)
+    return np.where(np.isin(counts, further), -1.0, counts) if further else counts
 
 
 def _fig_counts(path: Path) -> NDArray[np.float64]:
