@@ -123,6 +123,61 @@ def test_a_virtual_dataset_without_its_source_is_refused(tmp_path):
     assert read_frame(path, "virtual", 0).counts.tolist() == np.full((4, 5), 7).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4"])
+def test_what_a_virtual_dataset_takes_from_nowhere_is_missing(tmp_path, dtype):
+    """Two modules with a gap, each frame in another place of the files; a third file has every other frame."""
+    modules = np.arange(1, 121).reshape(3, 2, 4, 5).astype(dtype)
+    for number, name in enumerate(("m0.h5", "m1.h5")):
+        with h5py.File(tmp_path / name, "w") as file:
+            file.create_dataset("d", data=modules[:, number], chunks=(1, 4, 5))
+    layout = h5py.VirtualLayout((3, 10, 7), dtype)
+    layout[:, :4, :5] = h5py.VirtualSource(tmp_path / "m0.h5", "d", (3, 4, 5))
+    layout[0:3:2, 6:, 2:] = h5py.VirtualSource("m1.h5", "d", (3, 4, 5))[0:3:2]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_virtual_dataset("v", layout)
+        again = h5py.VirtualLayout((10, 7), dtype)
+        again[...] = h5py.VirtualSource(file["v"])[2]
+        file.create_virtual_dataset("of_it", again)
+    for frame in range(3):
+        right = np.full((10, 7), -1)
+        right[:4, :5] = modules[frame, 0]
+        if frame != 1:
+            right[6:, 2:] = modules[frame, 1]
+        counts = read_frame(tmp_path / "a.h5", "v", frame).counts
+        np.testing.assert_array_equal(np.where(np.isnan(counts), -1, counts), right)
+    np.testing.assert_array_equal(read_frame(tmp_path / "a.h5", "of_it").counts, counts)
+
+
+def test_a_source_that_was_never_finished_is_refused_where_it_is_needed(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_dataset("d", (2, 48, 96), "i4", chunks=(1, 24, 96))[0] = 1
+        file["d"][1, :24] = 1
+    for source, wrong in (("d", "'/d' has pixels that were never written at [1]"), ("none", "no such dataset")):
+        layout = h5py.VirtualLayout((2, 48, 96), "i4")
+        layout[...] = h5py.VirtualSource("m.h5", source, (2, 48, 96))
+        upper = h5py.VirtualLayout((2, 24, 96), "i4")
+        upper[...] = h5py.VirtualSource("m.h5", source, (2, 48, 96))[:, :24]
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_virtual_dataset("v", layout)
+            file.create_virtual_dataset("upper", upper)
+        assert wrong in refusal(tmp_path / "a.h5", "v", 1)
+        if source == "d":
+            assert (read_frame(tmp_path / "a.h5", "v", 0).counts == 1).all()
+            assert (read_frame(tmp_path / "a.h5", "upper", 1).counts == 1).all()
+
+
+def test_a_virtual_dataset_that_grows_can_be_read(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_dataset("d", data=np.full((3, 4, 5), 7, "i4"), chunks=(1, 4, 5), maxshape=(None, 4, 5))
+    layout = h5py.VirtualLayout((3, 4, 5), "i4", maxshape=(None, 4, 5))
+    layout[: h5py.h5s.UNLIMITED] = h5py.VirtualSource("m.h5", "d", (3, 4, 5), maxshape=(None, 4, 5))[
+        : h5py.h5s.UNLIMITED
+    ]
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        file.create_virtual_dataset("v", layout)
+    assert (read_frame(tmp_path / "a.h5", "v", 2).counts == 7).all()
+
+
 def test_a_mask_inside_hdf5(tmp_path):
     master = write_eiger(tmp_path)
     mask = read_mask(master, "nonzero_is_missing", "/entry/instrument/detector/detectorSpecific/pixel_mask")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scatterheal.errors import ScanError, one_line
 from scatterheal.pattern.geometry import Geometry
 from scatterheal.reading.headers import UNITS, Stack, from_edge, sound_header
+from scatterheal.reading.written import unmapped
 
 if TYPE_CHECKING:
     import h5py
@@ -81,8 +82,7 @@ def hdf5_stack(path: Path, inside: str | None) -> Iterator[Stack]:
             number = next(n for n, last in enumerate(firsts[1:]) if index < last)
             part, leading = parts[number], parts[number].shape[:-2]
             where = tuple(int(i) for i in np.unravel_index(index - firsts[number], leading)) if leading else ()
-            _check_written(path, part, where)
-            return part[where] if where else part[()]
+            return _frame(path, part, where)
 
         detector = _find_detector(file, parts[0])
         yield Stack(sum(counts), read, _header(file, detector), _pixel_mask(parts[0].parent, detector))
@@ -213,31 +213,16 @@ def _list_images(file: h5py.File) -> str:
     return ", ".join(shown) or "no image"
 
 
-def _check_written(path: Path, dataset: h5py.Dataset, where: tuple[int, ...]) -> None:
-    """Refuse a frame of which a part was never written: HDF5 reads zeros there."""
-    if dataset.is_virtual:
-        beside = Path(dataset.file.filename).parent
-        for source in {source.file_name for source in dataset.virtual_sources()} - {"."}:
-            if "%" not in source and not (beside / source).is_file():
-                raise ScanError(
-                    f"{path}: data: {dataset.name!r} lies in the file {source}, which is missing; "
-                    "put it beside this one"
-                )
-        return
-    if dataset.external:
-        written = sum(Path(name).stat().st_size - offset for name, offset, _ in dataset.external) >= dataset.nbytes
-    elif dataset.chunks:
-        steps = zip(dataset.shape[-2:], dataset.chunks[-2:], strict=True)
-        corners = itertools.product(*((i,) for i in where), *(range(0, side, step) for side, step in steps))
-        written = all(dataset.id.get_chunk_info_by_coord(corner).byte_offset is not None for corner in corners)
-    else:
-        written = dataset.id.get_storage_size() >= dataset.nbytes
-    if not written:
-        index = f" at {list(where)}" if where else ""
-        raise ScanError(
-            f"{path}: data: {dataset.name!r} has pixels that were never written{index}; "
-            "copy the file again, or choose another frame"
-        )
+def _frame(path: Path, dataset: h5py.Dataset, where: tuple[int, ...]) -> NDArray:
+    """A frame of a dataset, with a code in what a virtual one takes from nowhere."""
+    nowhere = unmapped(path, dataset, where)
+    values: NDArray = dataset[where] if where else dataset[()]
+    if nowhere is not None and nowhere.any():
+        # Of few bits all numbers are counts.
+        values = values.astype(np.int16) if values.dtype.itemsize == 1 else values
+        kind = values.dtype.kind
+        values[nowhere] = np.nan if kind == "f" else np.iinfo(values.dtype).max if kind == "u" else -1
+    return values
 
 
 def _find_detector(file: h5py.File, dataset: h5py.Dataset) -> h5py.Group | None:
