@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scatterheal.errors import ScanError
 from scatterheal.mask.bad_pixels import dead_pixels, hot_pixels, saturated
-from scatterheal.mask.parts import find_parts
+from scatterheal.mask.parts import Parts, find_parts
 from scatterheal.mask.shapes import draw_all
 from scatterheal.mask.stripes import add_stripes
 from scatterheal.mask.unmeasured import find_unmeasured
@@ -48,7 +48,7 @@ FARTHEST = 20
 # The parts that somebody may draw, and those of them that are also found: what no pixel measured, and obstacles.
 DRAWN = tuple(reason for reason in REASONS if reason.drawn)
 FOUND = tuple(reason for reason in DRAWN if reason.found)
-OBSTACLES = tuple(reason for reason in FOUND if reason.bit != UNMEASURED)
+OBSTACLES = tuple(reason for reason in FOUND if reason.name in Parts._fields)
 
 
 def detector_reasons(
@@ -167,8 +167,8 @@ def find_reasons(
         for name, bit in automatic.items():
             reasons[(getattr(parts, name) & ~keep) | drawn[name]] |= bit
         found = found._replace(parts=tuple(record for record in parts.found if record.part in automatic))
-    # Its own bit is the ninth, and pyFAI makes masks int8.
-    reasons[reasons & UNMEASURED > 0] |= OUTSIDE
+    # pyFAI makes masks int8, and would lose a pixel that has none of the first eight bits.
+    reasons[(reasons > 0) & (reasons % 256 == 0)] |= OUTSIDE
     return Reasons(reasons, found)
 
 

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from scatterheal.pattern.pixels import REASONS
 from scatterheal.settings.methods import BASELINES
 
 # No counts have a larger decimal logarithm.
@@ -139,7 +140,7 @@ class Mask(Strict):
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Every drawn shape with the name of its part."""
-        parts = ("beamstop", "holder", "outside", "unmeasured", "user", "keep")
+        parts = (*(reason.name for reason in REASONS if reason.drawn), "keep")
         return [(part, shape) for part in parts for shape in getattr(self, part) if shape != "auto"]
 
 

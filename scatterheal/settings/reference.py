@@ -26,7 +26,10 @@ PAGES: dict[str, tuple[type[BaseModel], str]] = {
     ),
     "<scan>.yaml": (Scan, "One scan."),
     "<scan>.yaml, `mask`": (Mask, "What is missing; the parts are multiplied, 1 = keep, 0 = missing."),
-    "A shape": (Shape, "`beamstop`, `holder`, `outside` and `user` take one shape or a list of them."),
+    "A shape": (
+        Shape,
+        "`beamstop`, `holder`, `outside`, `unmeasured`, `user` and `keep` take one shape or a list of them.",
+    ),
     "<scan>.yaml, `mask.stripes`": (Stripes, "Dark bars across the whole image."),
     "<scan>.yaml, `colour`": (Colour, "What the colours of a figure mean."),
 }
