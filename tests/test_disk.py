@@ -46,16 +46,16 @@ def lines_of(output, word):
 
 def test_a_full_disk(project, mounted):
     mounted("size=300k")
-    # Full at the first files, then at a training's.
-    for larger in ("1000k", "200m"):
-        code, output = snakemake(project, TRAINED, check=False)
-        assert code != 0 and not (project / TRAINED).exists()
+    # Full at the first files, then at the last.
+    for larger in ("1500k", "200m"):
+        code, output = snakemake(project, DONE, check=False)
+        assert code != 0 and not (project / DONE).exists()
         told = lines_of(output, "results/demo_waxs/")
         assert told and all(re.search(r"room( there)?, and start again$", line) for line in told)
         assert "Traceback" not in output
         subprocess.run(["mount", "-o", f"remount,size={larger}", project / "results"], check=True)
     # Nothing that is half a file counts as one.
-    snakemake(project, TRAINED)
+    snakemake(project, DONE)
     assert not list((project / "results").rglob("*.part*"))
 
 
